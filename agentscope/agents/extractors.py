@@ -1,0 +1,158 @@
+"""Features extractors of our agents. Their class paths are frozen: SB3 zips name them.
+
+Each is built from scalar keyword arguments only, so that a zip states it in plain JSON, and lists its named layers
+for probes: (name, module, axis names of the output's dimensions after the batch).
+"""
+
+from __future__ import annotations
+
+import gymnasium
+import torch
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import nn
+from torch.nn import functional
+
+NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
+
+
+class GridExtractor(BaseFeaturesExtractor):
+    """One-hot planes of a MiniGrid encoding (object, colour, state), then an optional small convolution.
+
+    The observation is channel-first (3, rows, columns) with ids, not intensities: dividing ids by 255, as SB3 does
+    to images, would make them nearly equal.
+
+    Args:
+        objects, colours, states: number of ids of each kind; 0 leaves the kind out.
+        channels: output channels of a 3x3 convolution with ReLU; 0 flattens the planes as they are.
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.spaces.Box,
+        objects: int = 11,
+        colours: int = 6,
+        states: int = 4,
+        channels: int = 0,
+    ) -> None:
+        _, rows, columns = observation_space.shape
+        planes = objects + colours + states
+        super().__init__(observation_space, (channels or planes) * rows * columns)
+        self.sizes = (objects, colours, states)
+        self.planes = nn.Identity()
+        self.grid = nn.Sequential(nn.Conv2d(planes, channels, 3, padding=1), nn.ReLU()) if channels else nn.Identity()
+        self.channels = channels
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        ids = observations.long()
+        hot = [
+            functional.one_hot(ids[:, kind].clamp(max=size - 1), size).movedim(-1, 1)
+            for kind, size in enumerate(self.sizes)
+            if size
+        ]
+        planes = self.planes(torch.cat(hot, dim=1).float())
+        flat: torch.Tensor = self.grid(planes).flatten(1)
+        return flat
+
+    def named_layers(self) -> list[NamedLayer]:
+        """Layers that probes may address, from the input on."""
+        return [("grid", self.grid, ("", "rows", "columns"))] if self.channels else []
+
+
+class PlacementExtractor(BaseFeaturesExtractor):
+    """Scores of all placements (rotation x column) from a board plane and a plane with the falling piece.
+
+    Rows are channels and columns are positions: every column is described by the same weights (tied), from its
+    own cells, its neighbours' and the share of filled cells in each row; the piece is recognised by 4x4 filters
+    wherever it lies (maximum over positions) and gates the columns' description; two convolutions along the columns
+    then compare neighbours. Beyond the side walls stands a learned constant.
+
+    The output has 4 x columns features in the order of the actions (rotation x columns + column).
+
+    Args:
+        channels: width of each column's description.
+        piece_channels: number of 4x4 filters on the piece plane.
+        kernel: columns that the two later convolutions see (odd).
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.spaces.Box,
+        channels: int = 64,
+        piece_channels: int = 32,
+        kernel: int = 5,
+    ) -> None:
+        _, rows, columns = observation_space.shape
+        super().__init__(observation_space, 4 * columns)
+        self.reach = kernel // 2
+        self.columns = nn.Sequential(nn.Conv1d(2 * rows, channels, 3, padding=1), nn.ReLU())
+        self.piece_filters = nn.Sequential(nn.Conv2d(1, piece_channels, 4, padding=(0, 3)), nn.ReLU())
+        self.piece = nn.Sequential(nn.Linear(piece_channels, piece_channels), nn.ReLU())
+        self.piece_gate = nn.Linear(piece_channels, channels)
+        self.wall = nn.Parameter(torch.zeros(2, channels))
+        self.surface_convolution = nn.Conv1d(channels, channels, kernel)
+        self.surface = nn.ReLU()
+        self.placement = nn.Sequential(nn.Conv1d(channels, channels, kernel), nn.ReLU())
+        self.rotations = nn.Conv1d(channels, 4, 1)
+
+    def between_walls(self, columns: torch.Tensor, index: int) -> torch.Tensor:
+        """Put the learned constant of the walls at both ends."""
+        wall = self.wall[index].view(1, -1, 1).expand(len(columns), -1, self.reach)
+        return torch.cat([wall, columns, wall], dim=2)
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        planes = observations.float()
+        board = planes[:, 0]
+        fill = board.mean(dim=2, keepdim=True).expand_as(board)
+        columns = self.columns(torch.cat([board, fill], dim=1))
+        piece = self.piece(self.piece_filters(planes[:, 1:, :4]).amax(dim=(2, 3)))
+        surface = self.surface_convolution(self.between_walls(columns, 0)) + self.piece_gate(piece).unsqueeze(2)
+        placement = self.placement(self.between_walls(self.surface(surface), 1))
+        scores: torch.Tensor = self.rotations(placement).flatten(1)
+        return scores
+
+    def named_layers(self) -> list[NamedLayer]:
+        """Layers that probes may address, from the input on."""
+        return [
+            ("columns", self.columns, ("", "columns")),
+            ("piece", self.piece, ("",)),
+            ("surface", self.surface, ("", "columns")),
+            ("placement", self.placement, ("", "columns")),
+            ("rotations", self.rotations, ("rotations", "columns")),
+        ]
+
+
+class QuantisedExtractor(BaseFeaturesExtractor):
+    """Dense integer layers with power-of-two scales: float32 arithmetic that equals int64 arithmetic exactly.
+
+    Layer i computes clamp(floor((W x + b) / 2**shift + 1/2), 0, 2**bits - 1). The weights are integers in float
+    buffers; the caller keeps every partial sum below 2**24, so that the order of summation does not matter.
+
+    Args:
+        widths: comma-separated widths of the layers, e.g. "32,16".
+        shifts: comma-separated scales of the layers, each a power of two given by its exponent.
+        bits: of the activations.
+    """
+
+    def __init__(
+        self, observation_space: gymnasium.spaces.Box, widths: str = "32", shifts: str = "4", bits: int = 8
+    ) -> None:
+        sizes = [int(width) for width in widths.split(",")]
+        super().__init__(observation_space, sizes[-1])
+        self.shifts = [int(shift) for shift in shifts.split(",")]
+        self.top = float(2**bits - 1)
+        inputs = [int(torch.tensor(observation_space.shape).prod()), *sizes[:-1]]
+        self.units = nn.ModuleList(nn.Identity() for _ in sizes)
+        for index, (fan_in, width) in enumerate(zip(inputs, sizes, strict=True)):
+            self.register_buffer(f"weight_{index}", torch.zeros(width, fan_in))
+            self.register_buffer(f"bias_{index}", torch.zeros(width))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        values = observations.float().flatten(1)
+        for index, shift in enumerate(self.shifts):
+            sums = values @ self.get_buffer(f"weight_{index}").T + self.get_buffer(f"bias_{index}")
+            values = self.units[index](torch.floor(sums / 2**shift + 0.5).clamp(0.0, self.top))
+        return values
+
+    def named_layers(self) -> list[NamedLayer]:
+        """Layers that probes may address, from the input on."""
+        return [(f"units_{index}", units, ("",)) for index, units in enumerate(self.units)]

@@ -1,0 +1,179 @@
+"""Level 0: at most ten plain sentences, every number of which stands in the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LIMIT = 10
+SET_NAMES = {
+    "network": "the states that the network visits",
+    "strategy": "the states that the text visits",
+    "edited": "edited states",
+    "reachable": "all reachable states",
+    "unseen_levels": "levels that neither has seen",
+}
+
+
+def write_gist(report: Mapping[str, Any]) -> list[str]:
+    """Say in plain words what the agent fails to do, what it plays like, and how far the text can be trusted.
+
+    Args:
+        report: a finished report; no number is computed here that cannot be read off it.
+    Returns: at most ten sentences, failures first.
+    """
+    writers = (_failure, _unexplained, _parting, _play, _strategy, _seeing, _optimal, _reward, _bounds, _findings)
+    sentences = [sentence for sentence in (writer(report) for writer in writers) if sentence]
+    return sentences[:LIMIT]
+
+
+def percent(share: float) -> str:
+    """A share as per cent with one decimal; only what is exactly all or nothing is printed as 100 % or 0 %."""
+    held = share if share in (0.0, 1.0) else min(0.999, max(0.001, share))
+    return f"{100 * held:.1f}".removesuffix(".0") + " %"
+
+
+def _failure(report: Mapping[str, Any]) -> str:
+    episodes = (report["fidelity"] or {}).get("episodes") or {}
+    success = episodes.get("network_success")
+    if success is None or success >= 1:
+        return ""
+    return f"The agent fails in {percent(1 - success)} of {episodes['n']:,} episodes."
+
+
+def _unexplained(report: Mapping[str, Any]) -> str:
+    figures = (report["fidelity"] or {}).get("network")
+    if not report["strategy"] or not figures:
+        return "No strategy was found that could be measured, so nothing below explains what the agent does."
+    where = f"{figures['states']:,} states of {figures['episodes']:,} episodes"
+    if figures["agreement"] == 1:
+        return f"The text chose as the network did in all {where} that the network visited."
+    interval = ""
+    if figures["low"] is not None and figures["high"] is not None:
+        low, high = percent(1 - figures["high"]), percent(1 - figures["low"])
+        interval = f", 95 % interval {low} to {high}"
+    return f"The text does not explain {percent(1 - figures['agreement'])} of the network's choices ({where}{interval})."
+
+
+def _parting(report: Mapping[str, Any]) -> str:
+    sets = {name: part for name, part in (report["fidelity"] or {}).items() if part and "agreement" in part}
+    if not report["strategy"] or not sets:
+        return ""
+    worst = min(sets, key=lambda name: (sets[name]["agreement"], name))
+    text = f"They part most on {SET_NAMES[worst]}, where they agree in {percent(sets[worst]['agreement'])}"
+    features = [row for row in sets.get("edited", {}).get("by_feature", []) if row.get("agreement") is not None]
+    if features:
+        feature = min(features, key=lambda row: (row["agreement"], str(row.get("feature"))))
+        text += f", and among edits when {feature.get('feature')} changes ({percent(feature['agreement'])})"
+    network = sets.get("network")
+    if network and network["without_near_ties"] is not None:
+        text += (f"; without the {percent(network['near_tie_share'])} near-ties of the network's own states "
+                 f"it is {percent(network['without_near_ties'])}")  # fmt: skip
+    return text + "."
+
+
+def _play(report: Mapping[str, Any]) -> str:
+    episodes = (report["fidelity"] or {}).get("episodes")
+    if not episodes:
+        return ""
+    network, text, difference = (episodes[k] for k in ("network_return", "strategy_return", "difference"))
+    sentence = (f"On the same {episodes['n']:,} seeds the network returns {figure(network['mean'])} and the text "
+                f"{figure(text['mean'])}")  # fmt: skip
+    if difference["low"] is not None and difference["high"] is not None:
+        sentence += f" (difference {difference['mean']:+.4g}, {difference['low']:+.4g} to {difference['high']:+.4g})"
+    sentence += f"; {percent(episodes['identical'])} of the episodes are identical"
+    if episodes["first_divergence"] is not None:
+        sentence += f", the others part at step {figure(episodes['first_divergence'])} in the median"
+    return sentence + "."
+
+
+def figure(value: float) -> str:
+    """A number with at most four digits that mean something."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _strategy(report: Mapping[str, Any]) -> str:
+    strategy = report["strategy"]
+    if not strategy:
+        return ""
+    sentence = (f"The strategy is a {strategy['form']} of {counted(strategy['lines'], 'line')} and "
+                f"{counted(strategy['constants'], 'constant')}")  # fmt: skip
+    names = strategy["primitives"]
+    if names:
+        sentence += f" over {listed(names)}"
+    if strategy["opaque"]:
+        sentence += f"; {counted(len(strategy['opaque']), 'part')} of it stay OPAQUE"
+    return sentence + "."
+
+
+def _seeing(report: Mapping[str, Any]) -> str:
+    primitives = report["primitives"]
+    if not primitives:
+        return "Nothing was probed, so it is not known what the network sees."
+    where = Counter(row["where"] for row in primitives)
+    use = Counter(row["use"] for row in primitives)
+    sentence = (f"Of {counted(len(primitives), 'concept')} probed, {where['computed']} are computed by the network, "
+                f"{where['input']} can be read from the input as it is and {where['absent']} are absent")  # fmt: skip
+    tested = "whether it uses them is untested" if use["untested"] == len(primitives) else f"{use['used']} are used"
+    return f"{sentence}; {tested}."
+
+
+def _optimal(report: Mapping[str, Any]) -> str:
+    fidelity, strategy = report["fidelity"] or {}, report["strategy"] or {}
+    name = "reachable" if fidelity.get("reachable") else "network"
+    part = fidelity.get(name)
+    if not part or part["equally_good"] is None:
+        return ""
+    sentence = f"On {SET_NAMES[name]} the text is equal or equally good in {percent(part['equally_good'])}"
+    if part.get("good_where_optimal") is not None:
+        sentence += f" ({percent(part['good_where_optimal'])} where the network acts optimally)"
+    rival = (strategy.get("baseline") or {}).get("agreement_without_near_ties")
+    if rival is not None and part["without_near_ties"] is not None:
+        sentence += (f"; without near-ties it agrees in {percent(part['without_near_ties'])}, the best text fitted to "
+                     f"the optimal values alone in {percent(rival)}")  # fmt: skip
+    return sentence + "."
+
+
+def _reward(report: Mapping[str, Any]) -> str:
+    contained = report["environment"].get("reward_concepts")
+    if contained is None:
+        return "The environment does not say which concepts its reward contains."
+    if not contained:
+        return "The reward contains none of the named concepts: what the network has of them, it found by itself."
+    return f"The reward contained by hand: {listed(contained)}."
+
+
+def _bounds(report: Mapping[str, Any]) -> str:
+    clauses = []
+    floor, vocabulary = report["noise_floor"] or {}, report["vocabulary"] or {}
+    student = floor.get("student")
+    if student and student.get("agreement") is not None:
+        size = f" of {student['parameters']:,} parameters" if student.get("parameters") is not None else ""
+        clauses.append(f"a neural student{size} agrees with the network in {percent(student['agreement'])}")
+    if floor.get("other_seed") is not None:
+        clauses.append(f"the same agent from another seed in {percent(floor['other_seed'])}")
+    if vocabulary.get("ceiling"):
+        clauses.append(f"no function of these concepts could in more than {percent(vocabulary['ceiling']['agreement'])}")
+    elif vocabulary.get("black_box") is not None:
+        clauses.append(f"boosted trees over the same concepts reach {percent(vocabulary['black_box'])}")
+    return "For scale, " + ", ".join(clauses) + "." if clauses else ""
+
+
+def _findings(report: Mapping[str, Any]) -> str:
+    findings = report["findings"] or []
+    serious = [row for row in findings if row["severity"] != "info"]
+    if not serious:
+        return ""
+    return f"{counted(len(serious), 'finding')} deserve a second look, the first: {serious[0]['summary'].rstrip('.')}."
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun in the right number."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def listed(names: Sequence[str], *, most: int = 8) -> str:
+    """Names in one line; beyond `most` the rest are counted."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

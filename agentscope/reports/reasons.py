@@ -1,0 +1,112 @@
+"""Why a part of a report is null: every null has its reason, at its own path or at that of a part around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from agentscope.reports.sanitising import Json
+
+LATER = "not part of this version of AgentScope yet"
+FALLBACKS = (
+    ("residual", f"{LATER}: whether the residual is structure or noise is not measured"),
+    ("decompilation", f"{LATER}: the network is not decompiled"),
+    ("vocabulary", "nothing was inspected yet: run `agentscope inspect`"),
+    ("vocabulary.ceiling", "concept vectors are mostly unique, so a ceiling means nothing; black_box stands in its place"),
+    ("vocabulary.black_box", "the ceiling is known, so no stand-in was fitted"),
+    ("vocabulary.distinct_share", "no ceiling was measured"),
+    ("strategy", "no strategy was extracted: run `agentscope inspect`"),
+    ("strategy.baseline", "the environment knows no optimal values to fit a baseline to"),
+    ("fidelity", "no strategy was measured: run `agentscope inspect`"),
+    ("noise_floor", "not measured: run `agentscope inspect`"),
+    ("noise_floor.student", "no student was trained in this run"),
+    ("noise_floor.other_seed", "the agent has no twin that was trained from another seed"),
+    ("primitives", "no concept was probed: run `agentscope inspect` or `agentscope probe`"),
+    ("primitives.*.evidence.*", f"{LATER}: whether a concept is used is untested"),
+    ("primitives.*.controls.*", "this control does not apply to the concept or was not run"),
+    ("primitives.*", "the concept could not be scored: it does not vary, or it is found in no layer"),
+    ("levels", "no strategy was measured: run `agentscope inspect`"),
+    ("levels.*", "level 0 is the gist, which has no agreement of its own"),
+    ("findings", f"{LATER}: no audit was run"),
+    ("findings.*", "this finding has no such part"),
+    ("environment.reward_concepts", "the environment does not say which concepts its reward contains"),
+    ("*fidelity.reachable", "the environment cannot enumerate its states"),
+    ("*fidelity.unseen_levels", "the environment has no levels that training never shows"),
+    ("*fidelity.edited", "the environment declares no edits"),
+    ("*fidelity.*.low", "the set holds every state, so there is nothing to estimate"),
+    ("*fidelity.*.high", "the set holds every state, so there is nothing to estimate"),
+    ("*fidelity.*.without_near_ties", "every state of the set is a near-tie"),
+    ("*fidelity.*.equally_good", "the environment knows no optimal values"),
+    ("*fidelity.*.optimal_states", "the environment knows no optimal values"),
+    ("*fidelity.*.good_where_optimal", "the environment knows no optimal values"),
+    ("*fidelity.episodes.first_divergence", "no pair of episodes diverged"),
+    ("*fidelity.episodes.mass", "the policy is not sampled"),
+    ("*fidelity.episodes.network_success", "the environment does not say what success is"),
+    ("*fidelity.episodes.strategy_success", "the environment does not say what success is"),
+    ("comparisons.*.worst_line", "no line decided wrongly"),
+    ("*", "not measured in this run"),
+)  # the first pattern that fits is taken, so the general ones stand last
+LEVELS_LATER = {
+    "levels.2": f"{LATER}: the text read from the network's own activations",
+    "levels.3": f"{LATER}: the decompilation",
+}
+
+
+def nulls(value: Json, path: str = "") -> Iterator[str]:
+    """Dotted paths of all nulls in a document; positions in lists are numbers."""
+    if value is None:
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from nulls(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from nulls(item, f"{path}.{index}")
+
+
+def starred(path: str) -> str:
+    """The path with every list position as `*`: one reason serves all items of a list."""
+    return ".".join("*" if step.isdigit() else step for step in path.split("."))
+
+
+def reason(why: dict[str, str], path: str) -> str | None:
+    """The reason that `why` gives for a null: at the path, at its starred form, or at a part around it."""
+    steps = path.split(".")
+    for length in range(len(steps), 0, -1):
+        around = ".".join(steps[:length])
+        for name in (around, starred(around)):
+            if name in why:
+                return why[name]
+    return None
+
+
+def with_reasons(document: dict[str, Json]) -> dict[str, Json]:
+    """The document with `why` completed: a reason for each null that had none, none for parts that are there now."""
+    why: dict[str, str] = dict(document["why"])
+    rest = {key: value for key, value in document.items() if key != "why"}
+    missing = set(nulls(rest))
+    around = {".".join(path.split(".")[:length]) for path in missing for length in range(1, path.count(".") + 2)}
+    covered = around | {starred(path) for path in around}
+    why = {path: text for path, text in why.items() if path in covered or _absent(rest, path)}
+    for path in sorted(missing):
+        if reason(why, path) is None:
+            fallback = next(text for pattern, text in FALLBACKS if fnmatchcase(path, pattern))
+            why[starred(path)] = fallback
+    if document.get("levels") is not None:
+        why |= {path: text for path, text in LEVELS_LATER.items() if path not in why}
+    return {**document, "why": dict(sorted(why.items()))}
+
+
+def _absent(document: dict[str, Json], path: str) -> bool:
+    """Whether the path leads nowhere in the document: a reason for what is not even listed, e.g. levels.2."""
+    value: Json = document
+    for step in path.split("."):
+        if step == "*":
+            return False
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return True
+    return False

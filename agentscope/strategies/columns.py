@@ -1,0 +1,103 @@
+"""Columns: every concept of an environment as an expression of the language beside its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from jaxtyping import Shaped
+
+from agentscope.concepts import Concept
+from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value a state, and the expression that reads it.
+
+    Attributes:
+        text: an expression of the language, e.g. `height(3)` or `obs(pole_angle)`.
+        concept: name of the concept; `index` its position on each axis, as written.
+        choices: labels where the values are indices into them.
+    """
+
+    text: str
+    concept: str
+    kind: str
+    values: Shaped[np.ndarray, "states"]
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    index: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ActionColumn:
+    """One value for each (state, action), and the expression over `a` that reads it."""
+
+    text: str
+    values: Shaped[np.ndarray, "states actions"]
+
+
+def labels_of(env: InspectableEnv, axis: str) -> tuple[str, ...]:
+    """How positions on an axis are written: labels that are identifiers by name, all others by number."""
+    labels = tuple(env.axes[axis])
+    if all(label.isidentifier() for label in labels):
+        return labels
+    return tuple(str(place) for place in range(len(labels)))
+
+
+def state_columns(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[Column, ...]:
+    """Every state concept, one column for each position on its axes; coordinates only where `absolute` allows."""
+    columns: list[Column] = []
+    for concept in concepts_of(env):
+        if concept.absolute and not absolute:
+            continue
+        values = np.asarray(concept.measure(states))
+        for place, index in _places(env, concept.axis):
+            text = f"{concept.name}({', '.join(index)})"
+            cell = np.ascontiguousarray(values[(slice(None), *place)])
+            columns.append(Column(text, concept.name, concept.kind, cell, concept.choices, concept.unit, index))
+    return tuple(columns)
+
+
+def action_columns(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[ActionColumn, ...]:
+    """Features of each (state, action): action concepts and afterstates, axes summed and place by place.
+
+    Afterstates are read from the successor of each action, the terminal state's value after death; concepts that
+    the next draw decides have no meaning there and are left out.
+    """
+    columns: list[ActionColumn] = []
+    for concept in action_concepts_of(env):
+        if concept.kind != "choice" and (absolute or not concept.absolute):
+            columns += _expand(env, concept, np.asarray(concept.measure(states)), "{name}(a{index})")
+    after = [c for c in concepts_of(env) if not c.chance and c.kind != "choice" and (absolute or not c.absolute)]
+    if after:
+        actions = int(env.action_space.n)
+        successors = env.step(np.repeat(states, actions), np.tile(np.arange(actions), len(states))).states
+        for concept in after:
+            values = np.asarray(concept.measure(successors))
+            columns += _expand(env, concept, values.reshape(len(states), actions, *values.shape[1:]),
+                               "after(a, {name}{index})")  # fmt: skip
+    return tuple(columns)
+
+
+def _expand(env: InspectableEnv, concept: Concept, values: np.ndarray, form: str) -> Iterator[ActionColumn]:
+    flag = concept.kind == "flag"
+    if concept.axis and not flag:
+        names = [axis[0] for axis in concept.axis] if len({a[0] for a in concept.axis}) == len(concept.axis) else None
+        if names and "a" not in names and len(concept.axis) == 1:
+            inner = form.format(name=concept.name, index=f", {names[0]}")
+            summed = values.reshape(*values.shape[:2], -1).sum(axis=2)
+            yield ActionColumn(f"sum({inner} for {names[0]} in {concept.axis[0]})", summed.astype(np.float64))
+    for place, index in _places(env, concept.axis):
+        text = form.format(name=concept.name, index="".join(f", {part}" for part in index))
+        cell = values[(slice(None), slice(None), *place)].astype(np.float64)
+        yield ActionColumn(f"(1 if {text} else 0)" if flag else text, cell)
+
+
+def _places(env: InspectableEnv, axis: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
+    labels = [labels_of(env, name) for name in axis]
+    for place in product(*(range(len(names)) for names in labels)):
+        yield place, tuple(names[at] for names, at in zip(labels, place, strict=True))

@@ -1,0 +1,221 @@
+"""KeyDoor: fetch the key, open the locked door, reach the goal, keep out of the lava."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import gymnasium
+import numpy as np
+from jaxtyping import Bool, Float64, Int, Int16, UInt8
+
+from agentscope.concepts import ActionConcept, Concept
+from agentscope.contracts import Edits, Scalar, States, Transition
+from agentscope.errors import BadOption, ContractBroken
+from agentscope_envs.chance import draw_bits
+from agentscope_envs.gridworlds import edits, kernels, rendering
+from agentscope_envs.gridworlds.cells import (
+    ACTIONS,
+    CLOSED_DOOR,
+    DIRECTIONS,
+    KEY,
+    LOCKED_DOOR,
+    OPEN_DOOR,
+    state_dtype,
+)
+from agentscope_envs.gridworlds.concepts import keydoor_concepts
+from agentscope_envs.gridworlds.layouts import TRAIN, UNSEEN, layout_grid, layout_starts
+
+_LEVELS = {"train": TRAIN, "unseen": UNSEEN}
+
+
+class KeyDoor:
+    """Two rooms, a locked door between them, the key in the first, the goal in the second; lava and stubs of wall.
+
+    Actions and dynamics are MiniGrid's: the key blocks the way until it is picked up and is never put down; `toggle`
+    opens a locked door for the one who carries the key, and closes and opens it from then on. Reward 1 on the goal,
+    -1 in lava (both end the episode), else 0; truncated after `max_steps`. Nothing is random but the choice of the
+    layout and of the first state, both drawn from the episode's seed.
+
+    The observation is MiniGrid's full observation, channel first, as ids: `Box(0, 10, (3, size, size))` is not an
+    image to SB3, which therefore neither divides by 255 nor transposes. A carried key shows by its absence.
+
+    Args:
+        layouts: 'train' (64 layouts) or 'unseen' (32 others that share none with them).
+        start: 'start': a free cell of the first room and a heading, the key on the floor, the door locked.
+            'anywhere': any state reachable from there, uniformly within a layout (for training).
+        size: rows and columns of the grid, walls included: 7 to 13.
+        max_steps: steps after which an episode is truncated.
+
+    Raises: BadOption: an argument has a value that means nothing.
+    """
+
+    id = "AgentScope/KeyDoor-v0"
+    gamma = 0.99  # discount of optimal_values and of the shipped agents
+    action_names = ACTIONS
+    action_concepts: tuple[ActionConcept, ...] = ()
+    reward_concepts: tuple[str, ...] = ()  # the reward is that of the task: no concept was put into it by hand
+
+    def __init__(
+        self, layouts: str = "train", start: str = "start", *, size: int = 9, max_steps: int = 200
+    ) -> None:
+        if layouts not in _LEVELS:
+            raise BadOption(f"layouts={layouts!r} means nothing: choose 'train' or 'unseen'.")
+        if start not in ("start", "anywhere"):
+            raise BadOption(f"start={start!r} means nothing: choose 'start' or 'anywhere'.")
+        if not 7 <= size <= 13 or max_steps < 1:
+            raise BadOption(f"size={size}, max_steps={max_steps}: size goes from 7 to 13, max_steps from 1.")
+        self.kwargs: Mapping[str, Scalar] = {"layouts": layouts, "start": start, "size": size, "max_steps": max_steps}
+        self.levels = _LEVELS[layouts]
+        self.start, self.size, self.max_steps = start, size, max_steps
+        self.state_dtype = state_dtype(size)
+        self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 10, (3, size, size), np.uint8)
+        self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
+        self.axes: Mapping[str, tuple[str, ...]] = {
+            "directions": DIRECTIONS,
+            "rows": tuple(f"row_{row}" for row in range(size)),
+            "columns": tuple(f"column_{column}" for column in range(size)),
+        }
+        self.concepts: tuple[Concept, ...] = keydoor_concepts(size)
+
+    def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
+        """First states of the episodes with these seeds: a layout, then one of its first states, uniformly."""
+        pool, begin = self._first_states
+        keys = np.asarray(seeds).astype(np.uint64)
+        level = _below(keys, 0, np.full(len(keys), len(self.levels)))
+        states: States = pool[begin[level] + _below(keys, 1, begin[level + 1] - begin[level])]
+        states["seed"] = keys
+        states["draw"] = 2
+        return states
+
+    def observe(self, states: States) -> UInt8[np.ndarray, "states 3 rows columns"]:
+        """MiniGrid's full observation: planes of object, colour and state ids; rows from the top."""
+        observations = np.empty((len(states), 3, self.size, self.size), dtype=np.uint8)
+        kernels.observe_batch(states, observations)
+        return observations
+
+    def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
+        """One step of each state; a state that is over stays as it is, with reward 0."""
+        after = states.copy()
+        rewards = np.empty(len(states))
+        ends = np.empty((2, len(states)), dtype=bool)
+        kernels.step_batch(states, np.asarray(actions, dtype=np.int64), self.max_steps, after, rewards, ends[0], ends[1])
+        return Transition(after, rewards, ends[0], ends[1])
+
+    def legal_actions(self, states: States) -> Bool[np.ndarray, "states actions"]:
+        """Every action may be taken everywhere; what has no effect is equivalent to doing nothing."""
+        return np.ones((len(states), len(ACTIONS)), dtype=bool)
+
+    def equivalent_actions(self, states: States) -> Int16[np.ndarray, "states actions"]:
+        """The smallest action with the same successor (the step counter aside) and the same reward."""
+        equivalent = np.empty((len(states), len(ACTIONS)), dtype=np.int16)
+        kernels.same_effect(states, equivalent)
+        return equivalent
+
+    def identity(self, states: States) -> UInt8[np.ndarray, "states bytes"]:
+        """What makes two states the same: grid, agent and key; not the seed, the step counter or the layout's number."""
+        fields = ("row", "column", "heading", "has_key", "over")
+        agent = np.stack([states[field] for field in fields], axis=1)
+        return np.concatenate([agent, states["grid"].reshape(len(states), -1)], axis=1)
+
+    def enumerate(self) -> States:
+        """Every non-terminal state reachable from an ordinary start of any layout, step counter and seed 0."""
+        return self._reachable.copy()
+
+    def optimal_values(self, states: States) -> Float64[np.ndarray, "states actions"]:
+        """Discounted optimal value of each action, the time limit left out; 0 where the episode is over.
+
+        Raises: ContractBroken: a state holds more than one key or door, so that the rules do not say what it means.
+        """
+        doors = ((states["grid"] >= OPEN_DOOR) & (states["grid"] <= LOCKED_DOOR)).sum(axis=(1, 2))
+        keys = (states["grid"] == KEY).sum(axis=(1, 2)) + states["has_key"]
+        if len(states) and max(doors.max(), keys.max()) > 1:
+            raise ContractBroken(
+                f"A state holds {keys.max()} keys and {doors.max()} doors, but KeyDoor's optimal values are defined for "
+                "at most one of each. Leave such states out."
+            )
+        grids = states["grid"].copy()
+        grids[(grids == OPEN_DOOR) | (grids == CLOSED_DOOR)] = LOCKED_DOOR
+        group, representative = _grouped(grids)
+        order = np.argsort(group, kind="stable")
+        values = np.empty((len(states), len(ACTIONS)))
+        sorted_values = np.empty_like(values)
+        rank = np.empty(len(states), dtype=np.int64)
+        rank[order] = np.arange(len(states))
+        kernels.action_values(states[order], group[order], rank[representative], self.gamma, sorted_values)
+        values[order] = sorted_values
+        return values
+
+    def edits(self, states: States) -> Edits:
+        """All one-feature changes: the agent's cell or heading, the key, the door, the goal, the kind of one cell."""
+        return edits.edit_states(states)
+
+    def render_text(self, state: States) -> str:
+        """The grid as characters, with what the agent carries."""
+        return rendering.render_text(state)
+
+    def render_rgb(self, state: States) -> UInt8[np.ndarray, "height width 3"]:
+        """The grid as coloured tiles of 16 pixels."""
+        return rendering.render_rgb(state)
+
+    def unseen_levels(self) -> KeyDoor:
+        """The same environment on the layouts that training never shows."""
+        return KeyDoor("unseen", self.start, size=self.size, max_steps=self.max_steps)
+
+    @cached_property
+    def _ordinary_starts(self) -> States:
+        cells = [(level, row, column) for level in self.levels for row, column in layout_starts(level, self.size)]
+        grids = {level: layout_grid(level, self.size) for level in self.levels}
+        starts = np.zeros(4 * len(cells), dtype=self.state_dtype)
+        for field, values in zip(("layout", "row", "column"), zip(*cells, strict=True), strict=True):
+            starts[field] = np.repeat(values, 4)
+        starts["heading"] = np.tile(np.arange(4), len(cells))
+        starts["grid"] = np.stack([grids[level] for level in starts["layout"]])
+        return starts
+
+    @cached_property
+    def _reachable(self) -> States:
+        """Breadth first from the ordinary starts; sorted by layout, key, door, cell and heading."""
+        frontier, found = self._ordinary_starts, {}
+        while len(frontier):
+            found.update(zip(self._codes(frontier).tolist(), frontier, strict=True))
+            everyone = np.repeat(frontier, len(ACTIONS))
+            outcome = self.step(everyone, np.tile(np.arange(len(ACTIONS)), len(frontier)))
+            following = outcome.states[~outcome.terminated]
+            codes, first = np.unique(self._codes(following), return_index=True)
+            new = np.array([code not in found for code in codes.tolist()], dtype=bool)
+            frontier = following[first[new]]
+        reachable = np.array([found[code] for code in sorted(found)], dtype=self.state_dtype)
+        for field in ("seed", "draw", "steps"):
+            reachable[field] = 0
+        return reachable
+
+    def _codes(self, states: States) -> np.ndarray:
+        """One number for each state of a known layout: layout, key, door, cell, heading."""
+        doors = (states["grid"] == OPEN_DOOR).any(axis=(1, 2)) + 2 * (states["grid"] == CLOSED_DOOR).any(axis=(1, 2))
+        code = states["layout"].astype(np.int64)
+        parts = ((states["has_key"], 2), (doors, 3), (states["row"], self.size), (states["column"], self.size))
+        for part, length in (*parts, (states["heading"], 4)):
+            code = code * length + part
+        return code
+
+    @cached_property
+    def _first_states(self) -> tuple[States, np.ndarray]:
+        """States an episode may start in, layout by layout, and where each layout's begin."""
+        pool = self._ordinary_starts if self.start == "start" else self._reachable
+        return pool, np.searchsorted(pool["layout"], np.arange(self.levels.start, self.levels.stop + 1))
+
+
+def _below(seeds: np.ndarray, draw: int, bounds: np.ndarray) -> np.ndarray:
+    """One draw from 0 to bound - 1 for each seed."""
+    bits = draw_bits(seeds, np.full(len(seeds), draw)) >> np.uint64(32)
+    return (bits * bounds.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
+
+
+def _grouped(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which grids are equal: the group of each, and the index of each group's first."""
+    rows = np.ascontiguousarray(grids).reshape(len(grids), -1)
+    group, representative = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+    groups = kernels.group_rows(rows, group, representative)
+    return group, representative[:groups]

@@ -1,0 +1,199 @@
+"""Compiled Tetris steps over row masks; `twin.py` is the readable reference that they equal bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, uint64
+
+from agentscope_envs.tetris.pieces import HEIGHTS, MASKS, WIDTHS
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S33 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(33)
+
+
+@njit(cache=True, inline="always")
+def _mix(bits):
+    bits = uint64(bits + _GOLDEN)
+    bits = uint64((bits ^ (bits >> _S30)) * _FIRST)
+    bits = uint64((bits ^ (bits >> _S27)) * _SECOND)
+    return uint64(bits ^ (bits >> _S31))
+
+
+@njit(cache=True)
+def draw_piece(seed, draw, width):
+    """Piece, rotation and column of one draw: three fields of the same 64 random bits."""
+    bits = _mix(uint64(_mix(uint64(seed)) + uint64(draw) * _GOLDEN))
+    piece = (bits >> uint64(48)) * uint64(7) >> uint64(16)
+    rotation = (bits >> uint64(40)) & uint64(3)
+    fits = uint64(width - WIDTHS[piece, rotation] + 1)
+    column = ((bits >> uint64(16)) & uint64(0xFFFF)) * fits >> uint64(16)
+    return piece, rotation, column
+
+
+@njit(cache=True)
+def place(rows, piece, rotation, column, full, after):
+    """Drop one piece into `rows`; write the board to `after`; return (row of its top, lines cleared, own cells cleared).
+
+    The top row is negative when the piece does not fit below the upper edge: the game is over.
+    """
+    height = rows.shape[0]
+    height_of_piece = HEIGHTS[piece, rotation]
+    top = -height_of_piece
+    falling = True
+    while falling and top + 1 + height_of_piece <= height:
+        below = top + 1
+        for r in range(height_of_piece):
+            if below + r >= 0 and rows[below + r] & (MASKS[piece, rotation, r] << column):
+                falling = False
+                break
+        if falling:
+            top = below
+    return _lock(rows, piece, rotation, column, top, full, after)
+
+
+@njit(cache=True)
+def _lock(rows, piece, rotation, column, top, full, after):
+    height = rows.shape[0]
+    lines = 0
+    eroded = 0
+    write = height - 1
+    for r in range(height - 1, -1, -1):
+        row = rows[r]
+        own = 0
+        if top <= r < top + HEIGHTS[piece, rotation]:
+            mask = MASKS[piece, rotation, r - top] << column
+            row = row | mask
+            for bit in range(4):
+                own += (MASKS[piece, rotation, r - top] >> bit) & 1
+        if row == full:
+            lines += 1
+            eroded += own
+        else:
+            after[write] = row
+            write -= 1
+    for r in range(write + 1):
+        after[r] = 0
+    return top, lines, eroded
+
+
+@njit(cache=True)
+def step_batch(states, actions, width, after, outcomes):
+    """Place a piece in every state; `after` (a copy of the states) gets the successors; outcomes: (lines, died)."""
+    full = np.uint16((1 << width) - 1)
+    for i in range(len(states)):
+        state = states[i]
+        rotation = actions[i] // width
+        column = min(actions[i] % width, width - WIDTHS[state.piece, rotation])
+        top, lines, _ = place(state.rows, state.piece, rotation, column, full, after[i].rows)
+        died = top < 0
+        outcomes[i, 0] = lines
+        outcomes[i, 1] = died
+        after[i].lines = state.lines + lines
+        after[i].placed = state.placed + 1
+        after[i].over = died
+        after[i].draw = state.draw + 1
+        piece, pose_rotation, pose_column = draw_piece(state.seed, state.draw + 1, width)
+        after[i].piece = piece
+        after[i].pose_rotation = pose_rotation
+        after[i].pose_column = pose_column
+
+
+@njit(cache=True)
+def place_all(boards, pieces, width, after, outcomes):
+    """All placements of each piece: boards after them (n, actions, rows) and (top row, lines, own cells cleared)."""
+    full = np.uint16((1 << width) - 1)
+    for i in range(len(boards)):
+        for action in range(4 * width):
+            rotation = action // width
+            column = min(action % width, width - WIDTHS[pieces[i], rotation])
+            top, lines, eroded = place(boards[i], pieces[i], rotation, column, full, after[i, action])
+            outcomes[i, action, 0] = top
+            outcomes[i, action, 1] = lines
+            outcomes[i, action, 2] = eroded
+
+
+@njit(cache=True)
+def same_successor(after, outcomes, equivalent):
+    """The smallest action with the same board, lines and end for every action of every state."""
+    for i in range(after.shape[0]):
+        for action in range(after.shape[1]):
+            equivalent[i, action] = action
+            for other in range(action):
+                if equivalent[i, other] != other or outcomes[i, other, 1] != outcomes[i, action, 1]:
+                    continue
+                same = (outcomes[i, other, 0] < 0) == (outcomes[i, action, 0] < 0)
+                for r in range(after.shape[2] - 1, -1, -1):
+                    if not same:
+                        break
+                    same = after[i, other, r] == after[i, action, r]
+                if same:
+                    equivalent[i, action] = other
+                    break
+
+
+@njit(cache=True)
+def observe_batch(states, width, observations):
+    """Write the board plane and the plane of the falling piece (top-aligned) of every state."""
+    height = observations.shape[2]
+    for i in range(len(states)):
+        state = states[i]
+        for r in range(height):
+            row = state.rows[r]
+            for column in range(width):
+                observations[i, 0, r, column] = (row >> column) & 1
+                observations[i, 1, r, column] = 0
+        for r in range(HEIGHTS[state.piece, state.pose_rotation]):
+            mask = MASKS[state.piece, state.pose_rotation, r] << state.pose_column
+            for column in range(width):
+                observations[i, 1, r, column] = (mask >> column) & 1
+
+
+@njit(cache=True)
+def count_shape(rows, width):
+    """(aggregate height, holes, bumpiness) of one board: what the shaped reward weighs."""
+    height = rows.shape[0]
+    aggregate = 0
+    holes = 0
+    bumpiness = 0
+    previous = -1
+    for column in range(width):
+        top = 0
+        filled = 0
+        for r in range(height):
+            if (rows[r] >> column) & 1:
+                if top == 0:
+                    top = height - r
+                filled += 1
+        aggregate += top
+        holes += top - filled
+        if previous >= 0:
+            bumpiness += abs(top - previous)
+        previous = top
+    return aggregate, holes, bumpiness
+
+
+@njit(cache=True)
+def count_shapes(states, width, counts):
+    """`count_shape` of every state's board, into counts (n, 3)."""
+    for i in range(len(states)):
+        counts[i, 0], counts[i, 1], counts[i, 2] = count_shape(states[i].rows, width)
+
+
+@njit(cache=True)
+def draw_batch(states, width):
+    """Give every state the piece and pose of its current draw."""
+    for i in range(len(states)):
+        piece, rotation, column = draw_piece(states[i].seed, states[i].draw, width)
+        states[i].piece = piece
+        states[i].pose_rotation = rotation
+        states[i].pose_column = column
+
+
+def placements(boards, pieces, width):
+    """All placements of each piece: boards (n, actions, rows), outcomes (n, actions, 3) as in `place_all`."""
+    after = np.empty((len(boards), 4 * width, boards.shape[1]), dtype=np.uint16)
+    outcomes = np.empty((len(boards), 4 * width, 3), dtype=np.int64)
+    place_all(np.ascontiguousarray(boards), np.ascontiguousarray(pieces), width, after, outcomes)
+    return after, outcomes

@@ -1,0 +1,39 @@
+"""The seven tetrominoes as tables: one row mask a row, for each of the four clockwise quarter turns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PIECES = ("I", "O", "T", "S", "Z", "J", "L")
+SHAPES = {
+    "I": ("####",),
+    "O": ("##", "##"),
+    "T": (".#.", "###"),
+    "S": (".##", "##."),
+    "Z": ("##.", ".##"),
+    "J": ("#..", "###"),
+    "L": ("..#", "###"),
+}
+
+
+def turned(shape: tuple[str, ...], quarter_turns: int) -> tuple[str, ...]:
+    """The shape after that many clockwise quarter turns, its bounding box at the top left."""
+    for _ in range(quarter_turns):
+        shape = tuple("".join(row[column] for row in reversed(shape)) for column in range(len(shape[0])))
+    return shape
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    masks = np.zeros((7, 4, 4), dtype=np.uint16)  # bit c of masks[piece, rotation, r]: cell (r, c) is filled
+    heights = np.zeros((7, 4), dtype=np.int64)
+    widths = np.zeros((7, 4), dtype=np.int64)
+    for piece, name in enumerate(PIECES):
+        for rotation in range(4):
+            shape = turned(SHAPES[name], rotation)
+            heights[piece, rotation], widths[piece, rotation] = len(shape), len(shape[0])
+            for row, text in enumerate(shape):
+                masks[piece, rotation, row] = sum(1 << column for column, cell in enumerate(text) if cell == "#")
+    return masks, heights, widths
+
+
+MASKS, HEIGHTS, WIDTHS = _tables()

@@ -1,0 +1,177 @@
+"""Train an agent from its card: `python trained_agents/train.py NAME`. The card is both the recipe and the record.
+
+The recipe is read from the tables [environment] and [training]; the curve, the evaluation, the versions and the
+file's sha256 are written back when the training ends. Checkpoints go to training-logs/NAME; the last one is taken
+up again by --resume, so that an interruption costs at most one evaluation interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import platform
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import sb3_contrib
+import stable_baselines3
+import tomli_w
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agentscope.agents import extractors
+from agentscope.agents.saving import save_agent
+from agentscope.contracts import InspectableEnv
+from agentscope.rollouts.environments import make_environment
+from agentscope_envs.sb3 import BatchVecEnv
+
+HERE = Path(__file__).parent
+ALGORITHMS = {
+    "DQN": stable_baselines3.DQN,
+    "PPO": stable_baselines3.PPO,
+    "A2C": stable_baselines3.A2C,
+    "QRDQN": sb3_contrib.QRDQN,
+    "MaskablePPO": sb3_contrib.MaskablePPO,
+}
+
+
+def falling(start: float, end: float) -> Any:
+    """A learning rate that falls from start to end in a straight line."""
+    return lambda remaining: end + (start - end) * remaining
+
+
+def build_model(training: dict[str, Any], environment: Any, seed: int) -> Any:
+    """The SB3 model that the card's hyperparameters describe, untrained."""
+    settings = dict(training["hyperparameters"])
+    policy_kwargs = dict(settings.pop("policy_kwargs", {}))
+    if "features_extractor" in policy_kwargs:
+        policy_kwargs["features_extractor_class"] = getattr(extractors, policy_kwargs.pop("features_extractor"))
+    if "activation" in policy_kwargs:
+        policy_kwargs["activation_fn"] = getattr(torch.nn, policy_kwargs.pop("activation"))
+    end = settings.pop("learning_rate_end", None)
+    rate = settings.pop("learning_rate")
+    identity_head = settings.pop("identity_head", False)
+    model = ALGORITHMS[training["algorithm"]](
+        settings.pop("policy", "MlpPolicy"), environment, seed=seed, device="cpu", policy_kwargs=policy_kwargs,
+        learning_rate=rate if end is None else falling(rate, end), **settings,
+    )  # fmt: skip
+    if identity_head:
+        keep_head_identity(model)
+    return model
+
+
+def keep_head_identity(model: Any) -> None:
+    """Fix the DQN's last Linear as the identity: the extractor's tied convolutions already give one score an action."""
+    for network in (model.policy.q_net, model.policy.q_net_target):
+        head = network.q_net[-1]
+        with torch.no_grad():
+            head.weight.copy_(torch.eye(head.out_features))
+            head.bias.zero_()
+        head.requires_grad_(False)
+
+
+def evaluate(model: Any, env: InspectableEnv, episodes: int, *, seed: int) -> dict[str, Any]:
+    """Greedy episodes on fresh seeds: mean return with its 95 % interval, and the environment's own statistics."""
+    seeds = np.random.default_rng([seed, 1]).integers(2**62, size=episodes)
+    states = env.reset(seeds)
+    returns, lengths = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
+    running = np.arange(episodes)
+    last = states.copy()
+    while len(running):
+        actions, _ = model.predict(env.observe(states), deterministic=True)
+        transition = env.step(states, actions)
+        returns[running] += transition.rewards
+        lengths[running] += 1
+        last[running] = transition.states
+        going = ~(transition.terminated | transition.truncated)
+        states, running = transition.states[going], running[going]
+    half = 1.96 * returns.std(ddof=1) / np.sqrt(episodes)
+    row = {
+        "episodes": episodes,
+        "return_mean": round(float(returns.mean()), 4),
+        "return_low": round(float(returns.mean() - half), 4),
+        "return_high": round(float(returns.mean() + half), 4),
+        "length_mean": round(float(lengths.mean()), 2),
+    }
+    if hasattr(env, "episode_statistics"):
+        for name, values in env.episode_statistics(last).items():
+            row[f"{name}_mean"] = round(float(values.mean()), 3)
+    return row
+
+
+class Curve(BaseCallback):
+    """Evaluates and saves a checkpoint at regular steps, and keeps the learning curve."""
+
+    def __init__(self, env: InspectableEnv, every: int, folder: Path, seed: int) -> None:
+        super().__init__()
+        self.env, self.every, self.folder, self.seed = env, every, folder, seed
+        self.rows: list[dict[str, Any]] = []
+        self.started = time.time()
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps // self.every > (self.num_timesteps - self.training_env.num_envs) // self.every:
+            row = evaluate(self.model, self.env, 50, seed=self.seed)
+            statistics = {name: row[name] for name in row if name.endswith("_mean") and name != "return_mean"}
+            self.rows.append({"step": self.num_timesteps, "return": row["return_mean"], **statistics})
+            self.model.save(self.folder / "checkpoint.zip")
+            minutes = (time.time() - self.started) / 60
+            left = minutes * (self.locals["total_timesteps"] / self.num_timesteps - 1)
+            print(f"{minutes:6.1f} min, {left:6.1f} left: {self.rows[-1]}", flush=True)
+        return True
+
+
+def train(name: str, *, resume: bool) -> None:
+    """Train the agent of this name and write model.zip and card.toml beside each other."""
+    torch.set_num_threads(1)
+    card_path = HERE / name / "card.toml"
+    card = tomllib.loads(card_path.read_text())
+    training, seed = card["training"], card["training"]["seed"]
+    kwargs = card["environment"].get("kwargs", {})
+    env = make_environment(card["environment"]["id"], kwargs)
+    lessons = make_environment(card["environment"]["id"], kwargs | training.get("training_environment", {}))
+    folder = HERE.parent / "training-logs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = BatchVecEnv(lessons, training["n_envs"], seed)
+    checkpoint = folder / "checkpoint.zip"
+    model = build_model(training, environment, seed)
+    if resume and checkpoint.exists():
+        model.set_parameters(str(checkpoint))
+        print("taken up again from the checkpoint (optimiser and weights; the replay buffer starts empty)")
+    curve = Curve(env, training.get("evaluate_every", training["steps"] // 20), folder, seed)
+    model.learn(training["steps"], callback=curve, log_interval=None)
+    model.save(folder / "final.zip")
+    finish(name, model, env, curve.rows, minutes=(time.time() - curve.started) / 60)
+
+
+def finish(name: str, model: Any, env: InspectableEnv, curve: list[dict[str, Any]], *, minutes: float) -> None:
+    """Write the zip and the card's measured half."""
+    card_path = HERE / name / "card.toml"
+    card = tomllib.loads(card_path.read_text())
+    path = HERE / name / "model.zip"
+    save_agent(model, path)
+    card["agent"]["algorithm"] = card["training"]["algorithm"]
+    card["agent"]["model"] = path.name
+    card["agent"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    card["agent"]["reward_concepts"] = list(getattr(env, "reward_concepts", ()))
+    card["training"]["minutes"] = round(minutes, 1)
+    card["training"]["versions"] = {
+        "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+        "stable-baselines3": stable_baselines3.__version__, "sb3-contrib": sb3_contrib.__version__,
+        "gymnasium": gymnasium.__version__,
+    }  # fmt: skip
+    card["evaluation"] = evaluate(model, env, card["training"].get("evaluation_episodes", 200), seed=1_000_003)
+    card["curve"] = curve
+    card_path.write_text(tomli_w.dumps(card))
+    print(f"{name}: {card['evaluation']}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a folder of trained_agents/")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    arguments = parser.parse_args()
+    train(arguments.name, resume=arguments.resume)
