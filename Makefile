@@ -34,7 +34,7 @@ format: setup
 
 bench: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt opencv-python-headless
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps tetris-gymnasium==0.3.1
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps tetris-gymnasium
 	$(BIN)/python -m benchmarks
 
 train: setup

@@ -22,6 +22,8 @@ import stable_baselines3
 import tomli_w
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import VecEnv
 
 from agentscope.agents import extractors
 from agentscope.agents.saving import save_agent
@@ -42,6 +44,13 @@ ALGORITHMS = {
 def falling(start: float, end: float) -> Any:
     """A learning rate that falls from start to end in a straight line."""
     return lambda remaining: end + (start - end) * remaining
+
+
+def training_environment(env_id: str, lessons: InspectableEnv, n_envs: int, seed: int) -> VecEnv:
+    """One kernel for our own environments; SB3's own vectorisation for plain Gymnasium ones."""
+    if env_id.startswith("gymnasium:"):
+        return make_vec_env(env_id.removeprefix("gymnasium:"), n_envs, seed=seed)
+    return BatchVecEnv(lessons, n_envs, seed)
 
 
 def build_model(training: dict[str, Any], environment: Any, seed: int) -> Any:
@@ -135,7 +144,7 @@ def train(name: str, *, resume: bool) -> None:
     lessons = make_environment(card["environment"]["id"], kwargs | training.get("training_environment", {}))
     folder = HERE.parent / "training-logs" / name
     folder.mkdir(parents=True, exist_ok=True)
-    environment = BatchVecEnv(lessons, training["n_envs"], seed)
+    environment = training_environment(card["environment"]["id"], lessons, training["n_envs"], seed)
     checkpoint = folder / "checkpoint.zip"
     model = build_model(training, environment, seed)
     if resume and checkpoint.exists():

@@ -42,7 +42,11 @@ def board_svg(
     rows, columns = cells.shape
     parts = [
         rectangle(
-            column * side + 0.5, row * side + 0.5, side - 1, side - 1, fill=colours[int(cells[row, column]) % len(colours)]
+            column * side + 0.5,
+            row * side + 0.5,
+            side - 1,
+            side - 1,
+            fill=colours[int(cells[row, column]) % len(colours)],
         )
         for row in range(rows)
         for column in range(columns)

@@ -65,9 +65,14 @@ def frontier_svg(dots: Sequence[Dot], *, title: str) -> str:
     for tick in range(round((1 - floor) * 10) + 1):
         share = floor + tick / 10
         y = top + height * (1 - (share - floor) / (1 - floor))
-        parts += [line(left, y, left + width, y, stroke=paint("rule")), label(left - 8, y + 4, f"{share:.1f}", anchor="end")]
+        parts += [
+            line(left, y, left + width, y, stroke=paint("rule")),
+            label(left - 8, y + 4, f"{share:.1f}", anchor="end"),
+        ]
     for lines in _ticks(max([dot.lines for dot in dots], default=1)):
-        parts.append(label(left + width * math.log(lines + 1) / largest, top + height + 18, str(lines), anchor="middle"))
+        parts.append(
+            label(left + width * math.log(lines + 1) / largest, top + height + 18, str(lines), anchor="middle")
+        )
     for dot in dots:
         x = left + width * math.log(dot.lines + 1) / largest
         y = top + height * (1 - (_share(dot.agreement) - floor) / (1 - floor))

@@ -56,7 +56,6 @@ def label(x: float, y: float, text: str, *, anchor: str = "start", role: str = "
 def drawing(width: float, height: float, parts: list[str], *, title: str) -> str:
     """A whole SVG picture that scales down with its column and has a title for screen readers."""
     attributes: dict[str, Value] = {
-        "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": f"0 0 {number(width)} {number(height)}",
         "role": "img",
         "style": f"width:100%;max-width:{number(width)}px;height:auto",

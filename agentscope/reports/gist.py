@@ -53,7 +53,8 @@ def _unexplained(report: Mapping[str, Any]) -> str:
     if figures["low"] is not None and figures["high"] is not None:
         low, high = percent(1 - figures["high"]), percent(1 - figures["low"])
         interval = f", 95 % interval {low} to {high}"
-    return f"The text does not explain {percent(1 - figures['agreement'])} of the network's choices ({where}{interval})."
+    unexplained = percent(1 - figures["agreement"])
+    return f"The text does not explain {unexplained} of the network's choices ({where}{interval})."
 
 
 def _parting(report: Mapping[str, Any]) -> str:
@@ -154,7 +155,8 @@ def _bounds(report: Mapping[str, Any]) -> str:
     if floor.get("other_seed") is not None:
         clauses.append(f"the same agent from another seed in {percent(floor['other_seed'])}")
     if vocabulary.get("ceiling"):
-        clauses.append(f"no function of these concepts could in more than {percent(vocabulary['ceiling']['agreement'])}")
+        best = percent(vocabulary["ceiling"]["agreement"])
+        clauses.append(f"no function of these concepts could agree in more than {best}")
     elif vocabulary.get("black_box") is not None:
         clauses.append(f"boosted trees over the same concepts reach {percent(vocabulary['black_box'])}")
     return "For scale, " + ", ".join(clauses) + "." if clauses else ""

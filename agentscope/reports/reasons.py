@@ -12,7 +12,7 @@ FALLBACKS = (
     ("residual", f"{LATER}: whether the residual is structure or noise is not measured"),
     ("decompilation", f"{LATER}: the network is not decompiled"),
     ("vocabulary", "nothing was inspected yet: run `agentscope inspect`"),
-    ("vocabulary.ceiling", "concept vectors are mostly unique, so a ceiling means nothing; black_box stands in its place"),
+    ("vocabulary.ceiling", "concept vectors are mostly unique, so black_box stands in its place"),
     ("vocabulary.black_box", "the ceiling is known, so no stand-in was fitted"),
     ("vocabulary.distinct_share", "no ceiling was measured"),
     ("strategy", "no strategy was extracted: run `agentscope inspect`"),

@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import numpy as np
 from pydantic import ValidationError
 
-from agentscope.errors import RefusedFile, RunFolderMismatch
+from agentscope.errors import BadOption, RefusedFile, RunFolderMismatch
 from agentscope.reports.building import Report, finished
 from agentscope.reports.sanitising import Json, plain_text, to_plain
+from agentscope.reports.schema import SCHEMA
 
 REPORT_CAP = 64 * 2**20
 TEXT_CAP = 8 * 2**20  # the language's limit for its longest texts
@@ -43,7 +44,8 @@ def read_report(folder: Path | str) -> Report:
     """
     path = Path(folder) / "report.json"
     if not path.is_file():
-        raise RunFolderMismatch(f"{plain_text(str(folder))} holds no report.json. Make one with `agentscope inspect AGENT`.")
+        name = plain_text(str(folder))
+        raise RunFolderMismatch(f"{name} holds no report.json. Make one with `agentscope inspect AGENT`.")
     text = _read(path, REPORT_CAP)
     try:
         document = json.loads(text, parse_constant=_no_constant)
@@ -56,7 +58,8 @@ def read_report(folder: Path | str) -> Report:
         said = plain_text(f"{place}: {first['msg']}")
     except (ValueError, TypeError, RecursionError) as problem:
         said = plain_text(str(problem))
-    raise RefusedFile(f"{plain_text(str(path))} is no agentscope/report/1 ({said[:200]}). Make it again with `agentscope inspect`.")
+    name = plain_text(str(path))
+    raise RefusedFile(f"{name} is no {SCHEMA} document ({said[:200]}). Make it again with `agentscope inspect`.")
 
 
 class RunFolder:
@@ -88,10 +91,13 @@ class RunFolder:
         self.write_bytes(name, text.encode("utf-8"))
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """An npz file without objects; equal arrays give equal bytes."""
+        """An npz file without objects, readable with allow_pickle=False; equal arrays give equal bytes."""
+        objects = [key for key in arrays if arrays[key].dtype.hasobject]
+        if objects:
+            raise TypeError(f"{name}: {objects[0]} holds Python objects, which a run folder never does")
         buffer = io.BytesIO()
-        savez: Any = np.savez  # its stubs take the keyword allow_pickle for an array's name
-        savez(buffer, allow_pickle=False, **{key: arrays[key] for key in sorted(arrays)})
+        savez: Any = np.savez  # its stubs take an array's name for the keyword allow_pickle
+        savez(buffer, **{key: arrays[key] for key in sorted(arrays)})
         self.write_bytes(name, buffer.getvalue())
 
     def write_rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -107,13 +113,17 @@ class RunFolder:
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """A file of the folder by way of a temporary one, so that a crash leaves the old or the new, never a half."""
-        self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / f".{name}.{secrets.token_hex(4)}"
         try:
-            temporary.write_bytes(content)
-            os.replace(temporary, self.path / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_bytes(content)
+                os.replace(temporary, self.path / name)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as problem:
+            where = plain_text(str(self.path))
+            raise BadOption(f"Cannot write {name} in {where}: {problem.strerror}. Choose another --out.") from problem
 
     def append_log(self, lines: Sequence[str]) -> None:
         """Lines at the end of log.txt, earlier runs kept."""
@@ -133,6 +143,10 @@ class RunFolder:
                 "or point --out to the folder of an earlier run."
             )
         return _read(path, TEXT_CAP)
+
+    def run_seed(self) -> int:
+        """Seed of the run that is in the folder; 0 where there is none."""
+        return 0 if self.report is None else int(self.report["run"]["seed"])
 
 
 def _read(path: Path, cap: int) -> str:

@@ -6,8 +6,14 @@ from typing import Any
 
 import gymnasium
 
+from agentscope_envs.gridworlds.keydoor import KeyDoor
 from agentscope_envs.shell import GymShell
 from agentscope_envs.tetris.env import Tetris, TetrisSmall
+
+
+def make_keydoor(render_mode: str | None = None, **kwargs: Any) -> GymShell:
+    """Entry point of `AgentScope/KeyDoor-v0`; kwargs are those of `KeyDoor`."""
+    return GymShell(KeyDoor(**kwargs), render_mode)
 
 
 def make_tetris(render_mode: str | None = None, **kwargs: Any) -> GymShell:
@@ -20,7 +26,11 @@ def make_tetris_small(render_mode: str | None = None, **kwargs: Any) -> GymShell
     return GymShell(TetrisSmall(**kwargs), render_mode)
 
 
-ENTRY_POINTS = {"AgentScope/Tetris-v0": make_tetris, "AgentScope/TetrisSmall-v0": make_tetris_small}
+ENTRY_POINTS = {
+    "AgentScope/KeyDoor-v0": make_keydoor,
+    "AgentScope/Tetris-v0": make_tetris,
+    "AgentScope/TetrisSmall-v0": make_tetris_small,
+}
 
 for _id, _make in ENTRY_POINTS.items():
     if _id not in gymnasium.registry:

@@ -91,15 +91,16 @@ def _cell_concepts() -> list[Concept]:
 def _object_concepts(name: str, size: int) -> list[Concept]:
     carried = "; 0 once it is carried" if name == "key" else ""
     walk = "over empty cells and through the door if it now stands open"
-    bounds = {"low": 0, "high": UNREACHABLE}
     offset = f"negative the other way{carried}"
     return [
         Concept(
-            name=f"distance_to_{name}", kind="count", measure=_measure(_distance, name), unit="cells", **bounds,
+            name=f"distance_to_{name}", kind="count", measure=_measure(_distance, name), unit="cells", low=0,
+            high=UNREACHABLE,
             doc=f"Cells of a shortest walk onto the {name}'s cell, {walk}{carried}; {UNREACHABLE}: no walk.",
         ),
         Concept(
-            name=f"steps_to_{name}", kind="count", measure=_measure(_steps, name), unit="turns and moves", **bounds,
+            name=f"steps_to_{name}", kind="count", measure=_measure(_steps, name), unit="turns and moves", low=0,
+            high=UNREACHABLE,
             doc=f"Turns and moves of a shortest walk onto the {name}'s cell, {walk}{carried}; {UNREACHABLE}: no walk.",
         ),
         Concept(
@@ -127,15 +128,17 @@ def _field(states: States, *, name: str, dtype: type[np.generic]) -> np.ndarray:
 
 
 def _holds(states: States, kinds: tuple[int, int]) -> np.ndarray:
-    return ((states["grid"] >= kinds[0]) & (states["grid"] <= kinds[1])).reshape(len(states), -1)
+    grids = states["grid"]
+    held: np.ndarray = (grids >= kinds[0]) & (grids <= kinds[1])
+    return held.reshape(len(states), grids.shape[1] * grids.shape[2])
 
 
 def _door_open(states: States) -> np.ndarray:
-    return _holds(states, (OPEN_DOOR, OPEN_DOOR)).any(axis=1)
+    return np.asarray(_holds(states, (OPEN_DOOR, OPEN_DOOR)).any(axis=1))
 
 
 def _door_locked(states: States) -> np.ndarray:
-    return _holds(states, (LOCKED_DOOR, LOCKED_DOOR)).any(axis=1)
+    return np.asarray(_holds(states, (LOCKED_DOOR, LOCKED_DOOR)).any(axis=1))
 
 
 def _cell_here(states: States) -> np.ndarray:
@@ -159,7 +162,7 @@ def _lava_near(states: States) -> np.ndarray:
 def _walks(states: States, kinds: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Group of equal grids of each state, and each group's fields of turns and moves, and of moves alone."""
     grids = np.ascontiguousarray(states["grid"])
-    rows = grids.reshape(len(states), -1)
+    rows = grids.reshape(len(states), grids.shape[1] * grids.shape[2])
     group, representative = np.empty(len(states), dtype=np.int64), np.empty(len(states), dtype=np.int64)
     distinct = grids[representative[: kernels.group_rows(rows, group, representative)]]
     steps = np.full((len(distinct), rows.shape[1], 4), UNREACHABLE, dtype=np.int64)

@@ -30,8 +30,8 @@ def edit_states(states: States) -> Edits:
     floor_key = (edited["grid"] == KEY).any(axis=(1, 2))
     locked = (edited["grid"] == LOCKED_DOOR).any(axis=(1, 2))
     names = ("agent_cell", "heading", "key", "door", "goal", *(f"cell_{cell // size}_{cell % size}" for cell in inner))
-    parent, feature, value = (part.astype(np.int32) for part in (parent, feature, value))
-    return Edits(parent, edited, feature, value, ~floor_key | locked, names)
+    index = [part.astype(np.int32) for part in (parent, feature, value)]
+    return Edits(index[0], edited, index[1], index[2], ~floor_key | locked, names)
 
 
 def _candidates(size: int, inner: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def _candidates(size: int, inner: list[int]) -> tuple[np.ndarray, np.ndarray]:
 
 def _applicable(states: States, features: np.ndarray, values: np.ndarray, inner: list[int]) -> np.ndarray:
     """Whether each candidate changes each state and puts nothing on top of something else: (n, candidates)."""
-    cells = states["grid"].reshape(len(states), -1)
+    cells = _cells(states)
     agent = _agent_cell(states)[:, None]
     everyone = np.arange(len(states))
     floor_key, goal, door = ((cells == KEY).any(axis=1), (cells == GOAL).any(axis=1), _is_door(cells))
@@ -78,7 +78,7 @@ def _apply(edited: States, feature: np.ndarray, value: np.ndarray, inner: list[i
     carried = (feature == KEY_PLACE) & (value == size * size)
     dropped = (feature == KEY_PLACE) & ~carried
     edited["has_key"] = np.where(feature == KEY_PLACE, carried, edited["has_key"])
-    cells = edited["grid"].reshape(len(edited), -1).copy()
+    cells = _cells(edited).copy()
     cells[(feature == KEY_PLACE)[:, None] & (cells == KEY)] = EMPTY
     cells[(feature == GOAL_CELL)[:, None] & (cells == GOAL)] = EMPTY
     cells = np.where((feature == DOOR)[:, None] & _is_door(cells), OPEN_DOOR + value[:, None], cells)
@@ -87,6 +87,10 @@ def _apply(edited: States, feature: np.ndarray, value: np.ndarray, inner: list[i
     ground = feature >= FIRST_CELL
     cells[np.nonzero(ground)[0], np.array(inner)[feature[ground] - FIRST_CELL]] = np.array(GROUND)[value[ground]]
     edited["grid"] = cells.reshape(edited["grid"].shape)
+
+
+def _cells(states: States) -> np.ndarray:
+    return states["grid"].reshape(len(states), states["grid"].shape[1] * states["grid"].shape[2])
 
 
 def _agent_cell(states: States) -> np.ndarray:

@@ -31,7 +31,7 @@ _FNV_OFFSET, _FNV_PRIME = np.uint64(14695981039346656037), np.uint64(10995116282
 @njit(cache=True)
 def can_enter(kind):
     """Whether `forward` moves the agent onto such a cell (goal and lava end the episode)."""
-    return kind == EMPTY or kind == OPEN_DOOR or kind == GOAL or kind == LAVA
+    return kind in (EMPTY, OPEN_DOOR, GOAL, LAVA)
 
 
 @njit(cache=True)
@@ -42,7 +42,7 @@ def changes(action, kind, has_key):
     if action == PICK_UP:
         return kind == KEY and not has_key
     if action == TOGGLE:
-        return kind == OPEN_DOOR or kind == CLOSED_DOOR or (kind == LOCKED_DOOR and has_key)
+        return kind in (OPEN_DOOR, CLOSED_DOOR) or (kind == LOCKED_DOOR and has_key)
     return True
 
 
@@ -70,7 +70,7 @@ def step_batch(states, actions, max_steps, after, rewards, terminated, truncated
             elif action == FORWARD:
                 after[i].row = row
                 after[i].column = column
-                over = kind == GOAL or kind == LAVA
+                over = kind in (GOAL, LAVA)
                 rewards[i] = 1.0 if kind == GOAL else (-1.0 if kind == LAVA else 0.0)
             elif action == PICK_UP:
                 after[i].has_key = 1
@@ -175,11 +175,12 @@ def _count_cells(grid, target, cells, queue):
         for heading in range(4):
             row = cell // size - ROW_STEPS[heading]
             column = cell % size - COLUMN_STEPS[heading]
-            if 0 <= row < size and 0 <= column < size and cells[row * size + column] == unreached:
-                if grid[row, column] == EMPTY or grid[row, column] == OPEN_DOOR:
-                    cells[row * size + column] = cells[cell] + 1
-                    queue[end] = row * size + column
-                    end += 1
+            if not (0 <= row < size and 0 <= column < size) or cells[row * size + column] != unreached:
+                continue
+            if grid[row, column] == EMPTY or grid[row, column] == OPEN_DOOR:
+                cells[row * size + column] = cells[cell] + 1
+                queue[end] = row * size + column
+                end += 1
 
 
 @njit(cache=True)

@@ -19,6 +19,7 @@ from agentscope_envs.gridworlds.cells import (
     ACTIONS,
     CLOSED_DOOR,
     DIRECTIONS,
+    GOAL,
     KEY,
     LOCKED_DOOR,
     OPEN_DOOR,
@@ -57,9 +58,7 @@ class KeyDoor:
     action_concepts: tuple[ActionConcept, ...] = ()
     reward_concepts: tuple[str, ...] = ()  # the reward is that of the task: no concept was put into it by hand
 
-    def __init__(
-        self, layouts: str = "train", start: str = "start", *, size: int = 9, max_steps: int = 200
-    ) -> None:
+    def __init__(self, layouts: str = "train", start: str = "start", *, size: int = 9, max_steps: int = 200) -> None:
         if layouts not in _LEVELS:
             raise BadOption(f"layouts={layouts!r} means nothing: choose 'train' or 'unseen'.")
         if start not in ("start", "anywhere"):
@@ -74,8 +73,8 @@ class KeyDoor:
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.axes: Mapping[str, tuple[str, ...]] = {
             "directions": DIRECTIONS,
-            "rows": tuple(f"row_{row}" for row in range(size)),
-            "columns": tuple(f"column_{column}" for column in range(size)),
+            "rows": tuple(f"row{row}" for row in range(size)),
+            "columns": tuple(f"column{column}" for column in range(size)),
         }
         self.concepts: tuple[Concept, ...] = keydoor_concepts(size)
 
@@ -97,11 +96,11 @@ class KeyDoor:
 
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
         """One step of each state; a state that is over stays as it is, with reward 0."""
-        after = states.copy()
+        after, chosen = states.copy(), np.asarray(actions, dtype=np.int64)
         rewards = np.empty(len(states))
-        ends = np.empty((2, len(states)), dtype=bool)
-        kernels.step_batch(states, np.asarray(actions, dtype=np.int64), self.max_steps, after, rewards, ends[0], ends[1])
-        return Transition(after, rewards, ends[0], ends[1])
+        terminated, truncated = np.empty((2, len(states)), dtype=bool)
+        kernels.step_batch(states, chosen, self.max_steps, after, rewards, terminated, truncated)
+        return Transition(after, rewards, terminated, truncated)
 
     def legal_actions(self, states: States) -> Bool[np.ndarray, "states actions"]:
         """Every action may be taken everywhere; what has no effect is equivalent to doing nothing."""
@@ -114,10 +113,10 @@ class KeyDoor:
         return equivalent
 
     def identity(self, states: States) -> UInt8[np.ndarray, "states bytes"]:
-        """What makes two states the same: grid, agent and key; not the seed, the step counter or the layout's number."""
+        """What makes two states the same: grid, agent and key; not the seed, the step counter or the layout."""
         fields = ("row", "column", "heading", "has_key", "over")
         agent = np.stack([states[field] for field in fields], axis=1)
-        return np.concatenate([agent, states["grid"].reshape(len(states), -1)], axis=1)
+        return np.concatenate([agent, states["grid"].reshape(len(states), self.size**2)], axis=1)
 
     def enumerate(self) -> States:
         """Every non-terminal state reachable from an ordinary start of any layout, step counter and seed 0."""
@@ -128,12 +127,14 @@ class KeyDoor:
 
         Raises: ContractBroken: a state holds more than one key or door, so that the rules do not say what it means.
         """
+        if not len(states):
+            return np.empty((0, len(ACTIONS)))
         doors = ((states["grid"] >= OPEN_DOOR) & (states["grid"] <= LOCKED_DOOR)).sum(axis=(1, 2))
         keys = (states["grid"] == KEY).sum(axis=(1, 2)) + states["has_key"]
-        if len(states) and max(doors.max(), keys.max()) > 1:
+        if max(doors.max(), keys.max()) > 1:
             raise ContractBroken(
-                f"A state holds {keys.max()} keys and {doors.max()} doors, but KeyDoor's optimal values are defined for "
-                "at most one of each. Leave such states out."
+                f"A state holds {keys.max()} keys and {doors.max()} doors, but KeyDoor's optimal values are "
+                "defined for at most one of each. Leave such states out."
             )
         grids = states["grid"].copy()
         grids[(grids == OPEN_DOOR) | (grids == CLOSED_DOOR)] = LOCKED_DOOR
@@ -150,6 +151,11 @@ class KeyDoor:
     def edits(self, states: States) -> Edits:
         """All one-feature changes: the agent's cell or heading, the key, the door, the goal, the kind of one cell."""
         return edits.edit_states(states)
+
+    def episode_statistics(self, states: States) -> dict[str, np.ndarray]:
+        """Whether the agent stands on the goal (1) or not (0)."""
+        here = states["grid"][np.arange(len(states)), states["row"], states["column"]]
+        return {"goals": (here == GOAL).astype(np.int64)}
 
     def render_text(self, state: States) -> str:
         """The grid as characters, with what the agent carries."""
@@ -177,7 +183,8 @@ class KeyDoor:
     @cached_property
     def _reachable(self) -> States:
         """Breadth first from the ordinary starts; sorted by layout, key, door, cell and heading."""
-        frontier, found = self._ordinary_starts, {}
+        frontier = self._ordinary_starts
+        found: dict[int, np.void] = {}
         while len(frontier):
             found.update(zip(self._codes(frontier).tolist(), frontier, strict=True))
             everyone = np.repeat(frontier, len(ACTIONS))
@@ -215,7 +222,7 @@ def _below(seeds: np.ndarray, draw: int, bounds: np.ndarray) -> np.ndarray:
 
 def _grouped(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which grids are equal: the group of each, and the index of each group's first."""
-    rows = np.ascontiguousarray(grids).reshape(len(grids), -1)
+    rows = np.ascontiguousarray(grids).reshape(len(grids), grids.shape[1] * grids.shape[2])
     group, representative = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
     groups = kernels.group_rows(rows, group, representative)
     return group, representative[:groups]

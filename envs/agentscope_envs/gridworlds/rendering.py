@@ -31,19 +31,22 @@ def render_text(state: States) -> str:
 
 
 def render_rgb(state: States) -> UInt8[np.ndarray, "height width 3"]:
-    """Tiles of 16 pixels: yellow door (a frame when open, a keyhole when locked) and key, red triangle for the agent."""
+    """Tiles of 16 pixels: yellow key and door (a frame when open, a keyhole when locked), red triangle: the agent."""
     one = np.atleast_1d(state)[0]
     image = _COLOURS[one["grid"]].repeat(TILE, axis=0).repeat(TILE, axis=1)
     image[::TILE, :] = image[::TILE, :] // 2 + 30
     image[:, ::TILE] = image[:, ::TILE] // 2 + 30
     for row, column in np.argwhere((one["grid"] >= OPEN_DOOR) & (one["grid"] <= KEY)):
-        _draw_object(image[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE], one["grid"][row, column])
-    row, column = int(one["row"]), int(one["column"])
-    tile = image[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
+        _draw_object(_tile(image, row, column), int(one["grid"][row, column]))
+    tile = _tile(image, int(one["row"]), int(one["column"]))
     tile[_triangle(int(one["heading"]))] = _RED
     if one["has_key"]:
         tile[1:4, 1:4] = _YELLOW
     return image
+
+
+def _tile(image: np.ndarray, row: int | np.integer, column: int | np.integer) -> np.ndarray:
+    return image[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
 
 
 def _draw_object(tile: np.ndarray, kind: int) -> None:

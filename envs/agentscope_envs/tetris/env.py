@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from jaxtyping import Float, Int, Int16, UInt8
+from jaxtyping import Int, Int16, UInt8
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Edits, Scalar, States, Transition
@@ -18,7 +18,7 @@ from agentscope_envs.tetris.concepts import action_concepts, state_concepts
 from agentscope_envs.tetris.editing import edit_boards
 from agentscope_envs.tetris.pieces import MASKS, PIECES
 
-SHAPED = np.array([-0.51, -0.72, -0.18])  # of aggregate height, holes, bumpiness (prototype: docs/decisions/0002)
+SHAPED = (-0.51, -0.72, -0.18)  # the potential's weights of aggregate height, holes and bumpiness
 COLOURS = np.array([[40, 44, 52], [190, 190, 200], [86, 180, 233]], dtype=np.uint8)
 
 
@@ -33,7 +33,7 @@ class Rewards:
 
 
 REWARDS = {
-    "shaped": Rewards(placement=0.1, line=1.0, potential=0.1, death=-5.0),
+    "shaped": Rewards(placement=0.1, line=0.3, potential=0.3, death=-5.0),
     "lines": Rewards(placement=0.1, line=1.0, potential=0.0, death=-1.0),
 }
 
@@ -103,20 +103,14 @@ class Tetris:
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
         """Place the pieces, clear full rows, draw the next pieces."""
         after = states.copy()
-        outcomes = np.empty((len(states), 2), dtype=np.int64)
+        outcomes = np.empty((len(states), 5), dtype=np.int64)
         kernels.step_batch(states, np.asarray(actions, dtype=np.int64), self.width, after, outcomes)
-        died = outcomes[:, 1] > 0
-        rewards = self.rewards.placement + self.rewards.line * outcomes[:, 0] + self.rewards.death * died
-        if self.rewards.potential:
-            rewards += self.rewards.potential * (self.potential(after) - self.potential(states))
-        return Transition(after, rewards, died, (after["placed"] >= self.max_pieces) & ~died)
-
-    def potential(self, states: States) -> Float[np.ndarray, "states"]:
-        """The shaped reward's potential: higher for low, level boards without holes."""
-        counts = np.empty((len(states), 3), dtype=np.int64)
-        kernels.count_shapes(states, self.width, counts)
-        # Three products summed in a fixed order: a matrix product's last bits would depend on the batch size.
-        return counts[:, 0] * SHAPED[0] + counts[:, 1] * SHAPED[1] + counts[:, 2] * SHAPED[2]
+        lines, died, *changes = outcomes.T
+        # Summed in a fixed order: a matrix product's last bits would depend on the batch size.
+        rewards = self.rewards.placement + self.rewards.line * lines + self.rewards.death * died
+        for weight, change in zip(SHAPED, changes, strict=True):
+            rewards = rewards + self.rewards.potential * weight * change
+        return Transition(after, rewards, died > 0, (after["placed"] >= self.max_pieces) & (died == 0))
 
     def equivalent_actions(self, states: States) -> Int16[np.ndarray, "states actions"]:
         """The smallest action that leaves the same board, clears as many lines and ends the game alike."""

@@ -78,21 +78,59 @@ def _lock(rows, piece, rotation, column, top, full, after):
     return top, lines, eroded
 
 
+@njit(cache=True, inline="always")
+def _ones(mask):
+    """Set bits of a 16-bit mask, summed in parallel (Warren, Hacker's Delight, section 5-1)."""
+    bits = uint64(mask)
+    bits = bits - ((bits >> uint64(1)) & uint64(0x5555))
+    bits = (bits & uint64(0x3333)) + ((bits >> uint64(2)) & uint64(0x3333))
+    bits = (bits + (bits >> uint64(4))) & uint64(0x0F0F)
+    return (bits + (bits >> uint64(8))) & uint64(0x1F)
+
+
+@njit(cache=True)
+def count_shape(rows, width):
+    """(aggregate height, holes, bumpiness) of one board: what the shaped reward weighs.
+
+    Two adjacent columns differ in height by the number of rows in which just one of them is covered.
+    """
+    seams = np.uint16((1 << (width - 1)) - 1)
+    covered = np.uint16(0)
+    aggregate = uint64(0)
+    holes = uint64(0)
+    bumpiness = uint64(0)
+    for r in range(rows.shape[0]):
+        covered |= rows[r]
+        if covered:
+            aggregate += _ones(covered)
+            holes += _ones(covered & ~rows[r])
+            bumpiness += _ones((covered ^ (covered >> 1)) & seams)
+    return np.int64(aggregate), np.int64(holes), np.int64(bumpiness)
+
+
 @njit(cache=True)
 def step_batch(states, actions, width, after, outcomes):
-    """Place a piece in every state; `after` (a copy of the states) gets the successors; outcomes: (lines, died)."""
+    """Place a piece in every state; `after` (a copy of the states) gets the successors.
+
+    outcomes (n, 5): lines, died, and the changes of aggregate height, holes and bumpiness.
+    """
     full = np.uint16((1 << width) - 1)
     for i in range(len(states)):
         state = states[i]
         rotation = actions[i] // width
         column = min(actions[i] % width, width - WIDTHS[state.piece, rotation])
-        top, lines, _ = place(state.rows, state.piece, rotation, column, full, after[i].rows)
-        died = top < 0
+        rows = after[i].rows
+        top, lines, _ = place(state.rows, state.piece, rotation, column, full, rows)
+        before = count_shape(state.rows, width)
+        now = count_shape(rows, width)
         outcomes[i, 0] = lines
-        outcomes[i, 1] = died
+        outcomes[i, 1] = top < 0
+        outcomes[i, 2] = now[0] - before[0]
+        outcomes[i, 3] = now[1] - before[1]
+        outcomes[i, 4] = now[2] - before[2]
         after[i].lines = state.lines + lines
         after[i].placed = state.placed + 1
-        after[i].over = died
+        after[i].over = top < 0
         after[i].draw = state.draw + 1
         piece, pose_rotation, pose_column = draw_piece(state.seed, state.draw + 1, width)
         after[i].piece = piece
@@ -148,37 +186,6 @@ def observe_batch(states, width, observations):
             mask = MASKS[state.piece, state.pose_rotation, r] << state.pose_column
             for column in range(width):
                 observations[i, 1, r, column] = (mask >> column) & 1
-
-
-@njit(cache=True)
-def count_shape(rows, width):
-    """(aggregate height, holes, bumpiness) of one board: what the shaped reward weighs."""
-    height = rows.shape[0]
-    aggregate = 0
-    holes = 0
-    bumpiness = 0
-    previous = -1
-    for column in range(width):
-        top = 0
-        filled = 0
-        for r in range(height):
-            if (rows[r] >> column) & 1:
-                if top == 0:
-                    top = height - r
-                filled += 1
-        aggregate += top
-        holes += top - filled
-        if previous >= 0:
-            bumpiness += abs(top - previous)
-        previous = top
-    return aggregate, holes, bumpiness
-
-
-@njit(cache=True)
-def count_shapes(states, width, counts):
-    """`count_shape` of every state's board, into counts (n, 3)."""
-    for i in range(len(states)):
-        counts[i, 0], counts[i, 1], counts[i, 2] = count_shape(states[i].rows, width)
 
 
 @njit(cache=True)

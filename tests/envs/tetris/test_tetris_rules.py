@@ -125,13 +125,31 @@ def test_the_shaped_reward_is_the_lines_reward_and_the_change_of_the_potential()
     states = shaped.reset(np.arange(50))
     actions = np.random.default_rng(2).integers(40, size=50)
     after = shaped.step(states, actions)
-    change = shaped.potential(after.states) - shaped.potential(states)
-    expected = shaped.rewards.placement + shaped.rewards.line * 0 + shaped.rewards.potential * change
-    assert np.allclose(after.rewards, expected)
+    features_now = [potential(state) for state in after.states]
+    features_before = [potential(state) for state in states]
+    change = np.array(features_now) - np.array(features_before)
+    assert np.allclose(after.rewards, shaped.rewards.placement + shaped.rewards.potential * change)
     assert (plain.step(states, actions).rewards == 0.1).all()
-    by_hand = -0.51 * 4 * 1 - 0.18 * 1
     flat = shaped.step(states_with(shaped, np.zeros((1, 4), dtype=np.uint16), "I"), np.array([0]))
-    assert shaped.potential(flat.states)[0] == pytest.approx(by_hand)
+    assert flat.rewards[0] == pytest.approx(0.1 + 0.3 * (-0.51 * 4 - 0.18 * 1))
+
+
+def potential(state: np.ndarray) -> float:
+    """The potential by the vectorised features, which other tests compare with slow counts."""
+    rows = np.ascontiguousarray(state["rows"])[None]
+    return float(
+        -0.51 * features.total(features.covered(rows))[0]
+        - 0.72 * features.total(features.hole_cells(rows))[0]
+        - 0.18 * features.bumpiness(rows, 10)[0]
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(4, 15), st.lists(st.integers(0, 2**15 - 1), min_size=4, max_size=20))
+def test_the_kernel_counts_the_shape_of_a_board_as_the_features_do(width: int, rows: list[int]) -> None:
+    masks = np.array([rows], dtype=np.uint16) & np.uint16((1 << width) - 1)
+    expected = [features.total(features.covered(masks)), features.total(features.hole_cells(masks)), features.bumpiness(masks, width)]
+    assert list(kernels.count_shape(masks[0], width)) == [int(value[0]) for value in expected]
 
 
 @pytest.mark.parametrize("kwargs", [{"width": 3}, {"height": 99}, {"reward": "fun"}, {"max_pieces": 0}])

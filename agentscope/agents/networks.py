@@ -1,0 +1,324 @@
+"""SB3 policies as named layers over numpy: the same bits for a state, whatever else is in the batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.preprocessing import preprocess_obs
+from stable_baselines3.common.torch_layers import FlattenExtractor, NatureCNN
+from torch import nn
+
+from agentscope.agents.normalising import Normaliser
+from agentscope.agents.policies import PolicySpec
+from agentscope.contracts import AgentNotice, Layer
+from agentscope.errors import BadOption, SpaceMismatch, UnsupportedAgent
+
+Patch = Callable[[np.ndarray], np.ndarray]
+_ONE_AT_A_TIME = threading.RLock()  # hooks live on shared modules: two threads must not run one network at once
+
+
+@dataclass(frozen=True)
+class Pathway:
+    """The modules between observation and scores, with the layers that probes may address, from the input on."""
+
+    extractor: nn.Module
+    hidden: nn.Module
+    head: nn.Module
+    layers: tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        """Scores (for QRDQN all quantiles) of preprocessed observations."""
+        scores: torch.Tensor = self.head(self.hidden(self.extractor(features)))
+        return scores
+
+
+def pathway_of(spec: PolicySpec, policy: BasePolicy) -> Pathway:
+    """The way from observation to scores in one of the five policies."""
+    module: Any = policy
+    if spec.actor_critic:
+        extractor, hidden, head = module.pi_features_extractor, module.mlp_extractor.policy_net, module.action_net
+    else:
+        net = module.q_net if spec.algorithm == "DQN" else module.quantile_net
+        sequence = net.q_net if spec.algorithm == "DQN" else net.quantile_net
+        extractor, hidden, head = net.features_extractor, sequence[:-1], sequence[-1]
+    layers = _extractor_layers(extractor)
+    layers += [(f"hidden_{i // 2 + 1}", hidden[i], ("",)) for i in range(1, len(hidden), 2)]
+    return Pathway(extractor, hidden, head, (*layers, ("scores", head, ("",))))
+
+
+def _extractor_layers(extractor: nn.Module) -> list[tuple[str, nn.Module, tuple[str, ...]]]:
+    named = getattr(extractor, "named_layers", None)
+    if named is not None:
+        return list(named())
+    if isinstance(extractor, FlattenExtractor):
+        return []
+    layers: list[tuple[str, nn.Module, tuple[str, ...]]] = []
+    if isinstance(extractor, NatureCNN):
+        layers = [(f"convolution_{i // 2 + 1}", extractor.cnn[i], ("", "", "")) for i in (1, 3, 5)]
+    return [*layers, ("features", extractor, ("",))]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread, so that sums are taken in one order."""
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)
+
+
+@dataclass(frozen=True, eq=False)
+class SB3Network:
+    """A policy network as loaded, with its preprocessing (contracts.Network).
+
+    Scores are Q-values (QRDQN: mean over the quantiles), or for actor-critics the output of `action_net`. Batches
+    run in padded chunks of one fixed size, with one thread: the last bits of a sum depend on the batch size.
+    """
+
+    name: str
+    sha256: str
+    spec: PolicySpec
+    policy: BasePolicy
+    notices: tuple[AgentNotice, ...] = ()
+    normaliser: Normaliser | None = None
+    patches: tuple[tuple[str, Patch], ...] = ()
+
+    @property
+    def algorithm(self) -> str:
+        """DQN, QRDQN, PPO, A2C or MaskablePPO."""
+        return self.spec.algorithm
+
+    @property
+    def actions(self) -> int:
+        """Number of actions."""
+        return self.spec.actions
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Of one observation as SB3 stores it: images channel-first; () for Discrete."""
+        return self.spec.observation.shape
+
+    @property
+    def chunk(self) -> int:
+        """States that run together, always; fewer where one observation is large."""
+        return 256 if int(np.prod(self.observation_shape)) <= 4096 else 32
+
+    @cached_property
+    def pathway(self) -> Pathway:
+        """The modules between observation and scores."""
+        return pathway_of(self.spec, self.policy)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Named layers from the input on; "scores" is the last."""
+        names = [name for name, _, _ in self.pathway.layers]
+        low = self.spec.observation.low
+        first = np.zeros((), np.int64) if low is None else np.zeros(low.shape, low.dtype)
+        _, found = self._run(first[None], names, {})
+        return tuple(
+            Layer(name, found[name].shape[1:], axis if len(axis) == found[name].ndim - 1 else ("",) * (found[name].ndim - 1))
+            for name, _, axis in self.pathway.layers
+        )
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        names = self.policy.state_dict()
+        if not self.spec.actor_critic:
+            return frozenset(n for n in names if n.startswith(("q_net.", "quantile_net.")))
+        critic = ("value_net.", "mlp_extractor.value_net.", "vf_features_extractor.", "pi_features_extractor.")
+        return frozenset(n for n in names if not n.startswith(critic))  # `features_extractor` is the actor's
+
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """Parameters and buffers on the way to the scores, by SB3's names (targets and critics left out)."""
+        state = self.policy.state_dict()
+        return {name: state[name].numpy().copy() for name in state if name in self._own_names}
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of trained parameters on the way to the scores."""
+        return sum(p.numel() for name, p in self.policy.named_parameters() if name in self._own_names)
+
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """Architecture as plain values, for reports."""
+        normalisation: Any = None
+        if self.normaliser is not None:
+            normalisation = {"kind": "VecNormalize", "epsilon": self.normaliser.epsilon, "clip": self.normaliser.clip}
+        elif self.spec.observation.is_image and self.spec.normalize_images:
+            normalisation = {"kind": "image", "divided_by": 255}
+        return {
+            "algorithm": self.algorithm,
+            "observation": str(self.spec.observation),
+            "actions": self.actions,
+            "extractor": self.spec.extractor,
+            "extractor_kwargs": dict(self.spec.extractor_kwargs),
+            "hidden": list(self.spec.hidden),
+            "activation": self.spec.activation,
+            "quantiles": self.spec.quantiles,
+            "normalisation": normalisation,
+            "parameters": self.parameters,
+        }
+
+    def with_patch(self, layer: str, patch: Patch) -> SB3Network:
+        """The same network with one layer's output replaced by patch(output).
+
+        `patch` gets the outputs for all states of a call at once, whatever the chunks, and keeps their shape.
+        """
+        self._check_layer(layer)
+        return replace(self, patches=(*self.patches, (layer, patch)))
+
+    def scores(
+        self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
+    ) -> Float[np.ndarray, "states actions"]:
+        """Q-values or `action_net` outputs, float32; illegal actions get -inf.
+
+        Raises: SpaceMismatch: observations of another shape, or a mask that does not fit.
+        """
+        ready = self.prepared(observations)
+        scores, _ = self._run(ready, (), self._patched(ready))
+        if legal is None:
+            return scores
+        if legal.shape != scores.shape:
+            raise SpaceMismatch(f"The legal mask has shape {legal.shape}, the scores {scores.shape}.")
+        return np.where(legal, scores, np.float32(-np.inf))
+
+    def greedy(
+        self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
+    ) -> Int[np.ndarray, "states"]:
+        """The action with the highest score, the lowest index among equals."""
+        return np.argmax(self.scores(observations, legal), axis=1)
+
+    def probabilities(
+        self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
+    ) -> Float[np.ndarray, "states actions"]:
+        """What a sampled actor-critic draws its actions from, float64; illegal actions get 0.
+
+        Raises: UnsupportedAgent: a Q-network has no such distribution.
+        """
+        if not self.spec.actor_critic:
+            raise UnsupportedAgent(f"{self.algorithm} chooses greedily: it has no action probabilities.")
+        scores = self.scores(observations, legal).astype(np.float64)
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+        return shares
+
+    def activations(self, observations: Shaped[np.ndarray, "states ..."], layer: str) -> Float[np.ndarray, "states ..."]:
+        """What the named layer puts out, float32, one row a state."""
+        return self.activations_of(observations, (layer,))[layer]
+
+    def activations_of(
+        self, observations: Shaped[np.ndarray, "states ..."], layers: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """The outputs of several layers from one pass."""
+        for layer in layers:
+            self._check_layer(layer)
+        ready = self.prepared(observations)
+        return self._run(ready, layers, self._patched(ready))[1]
+
+    def prepared(self, observations: Shaped[np.ndarray, "states ..."]) -> Shaped[np.ndarray, "states ..."]:
+        """Observations after VecNormalize and, for images, with channels first; else as they came.
+
+        Raises: SpaceMismatch: they are not observations of this network.
+        """
+        shape = self.observation_shape
+        observations = np.asarray(observations)
+        if observations.shape[1:] == (1,) and shape == ():
+            observations = observations[:, 0]
+        if self.normaliser is not None:
+            observations = self.normaliser(observations) if observations.shape[1:] == shape else observations
+        if observations.shape[1:] != shape and self.spec.observation.is_image and observations.ndim == 4:
+            observations = np.moveaxis(observations, 3, 1)
+        if observations.ndim != len(shape) + 1 or observations.shape[1:] != shape or observations.dtype.kind not in "biuf":
+            raise SpaceMismatch(
+                f"The network {self.name} takes observations of shape {shape}, found {observations.shape[1:]} "
+                f"of {observations.dtype}: is it another environment?"
+            )
+        top = self.spec.observation.n
+        if shape == () and top and observations.size and not (0 <= observations.min() and observations.max() < top):
+            raise SpaceMismatch(f"The network {self.name} takes observations from 0 to {top - 1}.")
+        return observations
+
+    def _check_layer(self, layer: str) -> None:
+        names = [name for name, _, _ in self.pathway.layers]
+        if layer not in names:
+            raise BadOption(f"The network {self.name} has no layer {layer!r}; it has {', '.join(names)}.")
+
+    def _patched(self, ready: np.ndarray) -> dict[str, np.ndarray]:
+        """New outputs of the patched layers, earlier layers first, each for all states at once."""
+        order = [name for name, _, _ in self.pathway.layers]
+        outputs: dict[str, np.ndarray] = {}
+        for layer in sorted({name for name, _ in self.patches}, key=order.index):
+            _, found = self._run(ready, (layer,), outputs)
+            value = found[layer]
+            for name, patch in self.patches:
+                if name == layer:
+                    value = np.asarray(patch(value), dtype=np.float32)
+            if value.shape != found[layer].shape:
+                raise BadOption(f"A patch of {layer} gave shape {value.shape}, needed {found[layer].shape}.")
+            outputs[layer] = value
+        return outputs
+
+    def _run(
+        self, ready: np.ndarray, layers: Sequence[str], patched: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Scores and layers' outputs of prepared observations, chunk by padded chunk."""
+        scores: list[np.ndarray] = []
+        found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+        with _ONE_AT_A_TIME, one_thread(), torch.inference_mode():
+            for start in range(0, max(len(ready), 1), self.chunk):
+                rows = ready[start : start + self.chunk]
+                padded = _padded(rows, self.chunk)
+                chunk_patches = {n: _padded(v[start : start + self.chunk], self.chunk) for n, v in patched.items()}
+                out, held = self._forward(padded, layers, chunk_patches)
+                scores.append(out[: len(rows)])
+                for layer in layers:
+                    found[layer].append(held[layer][: len(rows)])
+        return np.concatenate(scores), {layer: np.concatenate(parts) for layer, parts in found.items()}
+
+    def _forward(
+        self, padded: np.ndarray, layers: Sequence[str], patched: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        held: dict[str, np.ndarray] = {}
+
+        def hook_for(name: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor | None]:
+            def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
+                new = torch.from_numpy(patched[name]) if name in patched else None
+                if name in layers:
+                    held[name] = (output if new is None else new).numpy().copy()
+                return new
+
+            return hook
+
+        wanted = [(name, module) for name, module, _ in self.pathway.layers if name in layers or name in patched]
+        handles = [module.register_forward_hook(hook_for(name)) for name, module in wanted]
+        try:
+            tensor = torch.from_numpy(padded)
+            features = preprocess_obs(tensor, self.policy.observation_space, self.spec.normalize_images)
+            assert isinstance(features, torch.Tensor)
+            out = self.pathway(features)
+            if self.spec.quantiles > 1 or self.algorithm == "QRDQN":
+                out = out.view(-1, self.spec.quantiles, self.actions).mean(dim=1)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return out.numpy().copy(), held
+
+
+def _padded(rows: np.ndarray, chunk: int) -> np.ndarray:
+    """Rows with zeros behind them, so that every chunk has one size."""
+    padded = np.zeros((chunk, *rows.shape[1:]), dtype=rows.dtype)
+    padded[: len(rows)] = rows
+    return padded

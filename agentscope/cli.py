@@ -1,0 +1,290 @@
+"""The command line: verbs over agents, environments and run folders. Heavy packages load inside the verbs only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agentscope.cli_session import ErrorsInOneLine, Session, environment_arguments, read_program
+
+if TYPE_CHECKING:
+    from agentscope.pipeline import OpenAgent
+
+    from agentscope.records import Budget
+    from agentscope.reports import RunFolder
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+AGENT_HELP = "AGENT is a shipped name (see `agentscope agents`), a folder with card.toml, or an SB3 zip with --env."
+
+
+def stacked(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several click decorators as one, in the order in which --help lists them."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+agent_options = stacked(
+    click.argument("agent"),
+    click.option("--env", "env_id", metavar="MODULE:ID", help="Environment of an SB3 zip, e.g. gymnasium:CartPole-v1."),
+    click.option("--env-kwargs", multiple=True, metavar="K:V", help="Argument of the environment; may be repeated."),
+    click.option("--vecnormalize", type=click.Path(dir_okay=False), metavar="FILE", help="Statistics of VecNormalize."),
+    click.option("--trust", is_flag=True, help="Load the zip by SB3's own loader, which RUNS code from the file."),
+)
+run_options = stacked(
+    click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of all draws."),
+    click.option("--budget", "budget_name", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
+                 help="How much work, in counts of episodes and updates."),
+    click.option("--out", type=click.Path(file_okay=False), metavar="DIR",
+                 help="Run folder  [default: runs/<name>-<first 8 of the agent's sha256>]"),
+)  # fmt: skip
+print_options = stacked(
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output."),
+    click.option("--quiet", is_flag=True, help="No progress on standard error."),
+)
+
+
+@click.group(cls=ErrorsInOneLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agentscope-rl", prog_name="agentscope")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Turn a trained policy into a program that people can read, measured against its network.
+
+    Start with `agentscope inspect tetris-dqn`. Exit codes: 0 done, 1 a stated bar was missed, 2 bad use or a
+    refused file.
+    """
+    context.obj = Session()
+
+
+@main.command()
+@print_options
+@click.pass_obj
+def agents(session: Session, *, as_json: bool, quiet: bool) -> None:
+    """List the trained agents that ship with AgentScope."""
+    from agentscope import pipeline
+
+    session.use(as_json=as_json, quiet=quiet)
+    _print_rows(session, "agents", pipeline.list_agents())
+
+
+@main.command()
+@print_options
+@click.pass_obj
+def envs(session: Session, *, as_json: bool, quiet: bool) -> None:
+    """List the environments that installed packages offer; none is imported for this."""
+    from agentscope import pipeline
+
+    session.use(as_json=as_json, quiet=quiet)
+    _print_rows(session, "environments", pipeline.list_environments())
+
+
+@main.command()
+@click.argument("env")
+@click.option("--env-kwargs", multiple=True, metavar="K:V", help="Argument of the environment; may be repeated.")
+@print_options
+@click.pass_obj
+def concepts(session: Session, env: str, *, env_kwargs: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """List the concepts that ENV declares: name, kind, axis, unit, meaning."""
+    from agentscope import pipeline
+
+    session.use(as_json=as_json, quiet=quiet)
+    _print_rows(session, f"concepts of {env}", pipeline.describe_concepts(env, environment_arguments(env_kwargs)))
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@print_options
+@click.pass_obj
+def check(session: Session, file: str, *, as_json: bool, quiet: bool) -> None:
+    """Say what is in an SB3 zip, and what would run if one trusted it, without running any of it."""
+    from agentscope import pipeline
+
+    session.use(as_json=as_json, quiet=quiet)
+    _print_document(session, pipeline.check_file(file), title=Path(file).name)
+
+
+@main.command(help=f"Run the whole pipeline: gist, strategy, fidelity; write the run folder.\n\n{AGENT_HELP}")
+@agent_options
+@run_options
+@print_options
+@click.pass_context
+def inspect(context: click.Context, *, seed: int, as_json: bool, quiet: bool, **options: Any) -> None:
+    from agentscope import pipeline, reports
+
+    session: Session = context.obj.use(as_json=as_json, quiet=quiet)
+    opened, folder, budget = _open(session, options)
+    with session.watch() as progress:
+        inspection = pipeline.inspect_agent(opened, budget, seed=seed, progress=progress)
+    report = reports.build_report(inspection, command=_command(context))
+    report = reports.write_inspection(folder, report, inspection)
+    folder.append_log([_command(context), *session.log])
+    if as_json:
+        session.print_json(report)
+    else:
+        from agentscope.reports.terminal import report_view
+
+        session.show(report_view(report))
+        session.say(f"written: {folder.path} (report.html, report.json, strategy.py and more)")
+
+
+@main.command(help=f"Look for concepts in the network: where, by which units, beside every control.\n\n{AGENT_HELP}")
+@agent_options
+@click.option("--concept", "concept_names", multiple=True, required=True, metavar="NAME", help="May be repeated.")
+@run_options
+@print_options
+@click.pass_context
+def probe(
+    context: click.Context, *, concept_names: tuple[str, ...], seed: int, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    from agentscope import pipeline, reports
+
+    session: Session = context.obj.use(as_json=as_json, quiet=quiet)
+    opened, folder, budget = _open(session, options)
+    with session.watch() as progress:
+        block = pipeline.probe_agent(opened, concept_names, budget, seed=seed, progress=progress)
+    start = _start(context, opened, seed=seed, budget=budget)
+    report = reports.write_primitives(folder, start, block["primitives"])
+    folder.append_log([_command(context), *session.log])
+    document = reports.probe_document(report, block["primitives"], block.get("probes", {}))
+    if as_json:
+        session.print_json(document)
+    else:
+        from agentscope.reports.terminal import probe_view
+
+        session.show(probe_view(document))
+
+
+@main.command(help=f"Measure a text of your own, STRATEGY, against the network.\n\n{AGENT_HELP}")
+@agent_options
+@click.argument("strategy", type=click.Path(dir_okay=False))
+@click.option("--fail-below", type=click.FloatRange(0, 1), metavar="SHARE",
+              help="Exit with 1 if the agreement on the network's states is below this share.")  # fmt: skip
+@run_options
+@print_options
+@click.pass_context
+def compare(
+    context: click.Context,
+    *,
+    strategy: str,
+    fail_below: float | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    from agentscope import pipeline, reports
+
+    session: Session = context.obj.use(as_json=as_json, quiet=quiet)
+    text = read_program(strategy)
+    opened, folder, budget = _open(session, options)
+    with session.watch() as progress:
+        comparison = pipeline.compare_agent(opened, text, Path(strategy).name, budget, seed=seed, progress=progress)
+    report = reports.write_comparison(folder, _start(context, opened, seed=seed, budget=budget), comparison)
+    folder.append_log([_command(context), *session.log])
+    document = reports.compare_document(report, comparison)
+    if as_json:
+        session.print_json(document)
+    else:
+        from agentscope.reports.terminal import comparison_view
+
+        session.show(*comparison_view(document["comparisons"][0]))
+    reached = comparison.fidelity.network
+    if fail_below is not None and (reached is None or reached.agreement < fail_below):
+        found = "was not measured" if reached is None else f"is {reached.agreement:.4f}"
+        session.say(f"bar missed: agreement on the network's states {found}, asked was {fail_below}")
+        context.exit(1)
+
+
+@main.command(help=f"Say why the strategy acts as it does in one step of one episode.\n\n{AGENT_HELP}")
+@agent_options
+@click.option("--episode", type=click.IntRange(0), required=True, help="Number of the episode, from 0.")
+@click.option("--step", type=click.IntRange(0), required=True, help="Step in that episode, from 0.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of the episodes  [default: the run folder's]")
+@click.option("--out", type=click.Path(file_okay=False), metavar="DIR", help="Run folder that `inspect` wrote.")
+@print_options
+@click.pass_obj
+def explain(
+    session: Session, *, episode: int, step: int, seed: int | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    from agentscope import pipeline
+
+    session.use(as_json=as_json, quiet=quiet)
+    opened, folder, _ = _open(session, options)
+    text = folder.read_strategy()
+    used = folder.run_seed() if seed is None else seed
+    document = pipeline.explain_step(opened, text, episode, step, seed=used)
+    _print_document(session, document, title="why this action")
+
+
+def _open(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFolder, Budget]:
+    """The agent and its run folder; a folder of another agent is refused before any work is done."""
+    from agentscope import pipeline, reports
+    from agentscope.records import BUDGETS
+
+    opened = pipeline.open_agent(
+        options["agent"],
+        env_id=options["env_id"],
+        env_kwargs=environment_arguments(options["env_kwargs"]),
+        vecnormalize=options["vecnormalize"],
+        trust=options["trust"],
+    )
+    sha256 = opened.network.sha256
+    folder = reports.RunFolder(options["out"] or reports.default_folder(opened.name, sha256), sha256=sha256)
+    session.folder = folder.path
+    return opened, folder, BUDGETS[options.get("budget_name", "quick")]
+
+
+def _start(context: click.Context, opened: OpenAgent, *, seed: int, budget: Budget) -> dict[str, Any]:
+    """The report that a verb starts from where the folder has none yet."""
+    from agentscope import reports
+
+    run = reports.run_record(_command(context), seed=seed, budget=budget.name)
+    agent = reports.agent_record(opened.network, name=opened.name)
+    return reports.empty_report(
+        run, agent, reports.environment_record(opened.env, env_id=opened.env_id, env_kwargs=opened.env_kwargs or {})
+    )
+
+
+def _command(context: click.Context) -> str:
+    """Verb and flags as typed, path values replaced by names; where and how to print is left out."""
+    words = [str(context.info_name)]
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        typed = source is click.core.ParameterSource.COMMANDLINE
+        if not typed or parameter.name in ("out", "as_json", "quiet"):
+            continue
+        value = context.params[str(parameter.name)]
+        for item in value if isinstance(value, tuple) else (value,):
+            shown = str(item) if parameter.name in ("env_id", "env_kwargs") else Path(str(item)).name
+            flag = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
+            words += flag if item is True else [*flag, shown]
+    return " ".join(words)
+
+
+def _print_rows(session: Session, title: str, rows: list[dict[str, Any]]) -> None:
+    """A list as JSON or as a table; an empty one says so."""
+    if session.as_json:
+        session.print_json(rows)
+    elif rows:
+        from agentscope.reports.terminal import records_table
+
+        session.show(records_table(title, rows))
+    else:
+        session.say(f"no {title}")
+
+
+def _print_document(session: Session, document: dict[str, Any], *, title: str) -> None:
+    """A verb's own document as JSON or as a view."""
+    if session.as_json:
+        session.print_json(document)
+    else:
+        from agentscope.reports.terminal import document_view
+
+        session.show(document_view(document, title=title))

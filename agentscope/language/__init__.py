@@ -1,0 +1,34 @@
+"""The pseudocode language: parsed with `ast`, checked, evaluated over numpy, never executed as Python."""
+
+from agentscope.language.batches import Batch as Batch
+from agentscope.language.binding import Binding as Binding
+from agentscope.language.binding import NetworkBinding as NetworkBinding
+from agentscope.language.binding import Readouts as Readouts
+from agentscope.language.binding import StateBinding as StateBinding
+from agentscope.language.binding import bind_network as bind_network
+from agentscope.language.binding import bind_state as bind_state
+from agentscope.language.evaluating import Evaluation as Evaluation
+from agentscope.language.evaluating import TextPolicy as TextPolicy
+from agentscope.language.evaluating import evaluate as evaluate
+from agentscope.language.evaluating import evaluate_expression as evaluate_expression
+from agentscope.language.headers import LANGUAGE_VERSION as LANGUAGE_VERSION
+from agentscope.language.headers import Header as Header
+from agentscope.language.headers import header_for as header_for
+from agentscope.language.headers import read_header as read_header
+from agentscope.language.headers import write_header as write_header
+from agentscope.language.limits import DECOMPILATION_LIMITS as DECOMPILATION_LIMITS
+from agentscope.language.limits import STRATEGY_LIMITS as STRATEGY_LIMITS
+from agentscope.language.limits import Limits as Limits
+from agentscope.language.parsing import parse as parse
+from agentscope.language.parsing import parse_expression as parse_expression
+from agentscope.language.printing import print_expression as print_expression
+from agentscope.language.printing import print_program as print_program
+from agentscope.language.sizing import Size as Size
+from agentscope.language.sizing import called_concepts as called_concepts
+from agentscope.language.sizing import measure_size as measure_size
+from agentscope.language.tracing import TracedCall as TracedCall
+from agentscope.language.tree import Expression as Expression
+from agentscope.language.tree import Program as Program
+from agentscope.language.vocabulary import Signature as Signature
+from agentscope.language.vocabulary import Vocabulary as Vocabulary
+from agentscope.language.vocabulary import vocabulary_of as vocabulary_of

@@ -1,0 +1,49 @@
+"""Reports: report.json and its schema, the run folder, the gist, the terminal view and the offline page."""
+
+from agentscope.reports.building import (
+    agent_record,
+    build_report,
+    comparison_document,
+    empty_report,
+    environment_record,
+    run_record,
+    with_comparison,
+    with_primitives,
+)
+from agentscope.reports.gist import write_gist
+from agentscope.reports.page import report_page
+from agentscope.reports.runs import RunFolder, default_folder, printed, read_report
+from agentscope.reports.sanitising import plain_text, to_plain
+from agentscope.reports.schema import SCHEMA
+from agentscope.reports.writing import (
+    compare_document,
+    probe_document,
+    write_comparison,
+    write_inspection,
+    write_primitives,
+)
+
+__all__ = [
+    "SCHEMA",
+    "RunFolder",
+    "agent_record",
+    "build_report",
+    "compare_document",
+    "comparison_document",
+    "default_folder",
+    "empty_report",
+    "environment_record",
+    "plain_text",
+    "printed",
+    "probe_document",
+    "read_report",
+    "report_page",
+    "run_record",
+    "to_plain",
+    "with_comparison",
+    "with_primitives",
+    "write_comparison",
+    "write_gist",
+    "write_inspection",
+    "write_primitives",
+]

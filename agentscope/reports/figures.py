@@ -1,0 +1,86 @@
+"""Rows and figures as they are printed, shared by the terminal view and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentscope.reports.gist import counted, figure, listed
+from agentscope.reports.sanitising import plain_text
+
+CONTROLS = ("input", "untrained", "random", "task")
+SETS = ("network", "strategy", "edited", "reachable", "unseen_levels")
+Row = Mapping[str, Any]
+
+
+def by_agreement(fidelity: Row) -> list[tuple[str, Row]]:
+    """The state sets that were measured, least agreed first."""
+    rows = [(name, fidelity[name]) for name in SETS if fidelity.get(name)]
+    return sorted(rows, key=lambda row: (row[1]["agreement"], row[0]))
+
+
+def agreement_cells(part: Row) -> list[str]:
+    """One state set in a row: states, episodes, agreement, interval, and all other figures of section 5."""
+    shares = [share(part[name]) for name in ("without_near_ties", "near_tie_share", "equally_good", "regret")]
+    fitted = "yes" if part["fitted_on"] else "no"
+    counts = [f"{part['states']:,}", f"{part['episodes']:,}"]
+    return [*counts, share(part["agreement"]), interval(part), share(part["raw"]), *shares, fitted]
+
+
+def frontier_points(strategy: Row) -> list[tuple[Row, bool]]:
+    """The frontier, shortest first, each point with whether it is the text that was printed."""
+    points = sorted(strategy["frontier"], key=lambda row: (row["lines"], row["bits"], row["form"]))
+    return [(row, all(row[key] == strategy[key] for key in ("form", "lines", "constants", "bits"))) for row in points]
+
+
+def by_gain(primitives: Sequence[Row]) -> list[Row]:
+    """Absent concepts first, then those that the input shows, each by gain: what is not explained stands on top."""
+    order = {"absent": 0, "input": 1, "computed": 2}
+    return sorted(primitives, key=lambda row: (order[row["where"]], row["gain"] or 0.0, row["concept"]))
+
+
+def primitive_cells(row: Row) -> list[str]:
+    """Layer, score, each control and the gain over the best of them."""
+    gain = "-" if row["gain"] is None else f"{row['gain']:+.3f}"
+    controls = [share(row["controls"][name]) for name in CONTROLS]
+    return [shown(row["layer"] or "-"), share(row["score"]), *controls, gain]
+
+
+def size_of(strategy: Row) -> str:
+    """Form and size of a text in one line."""
+    counts = [counted(strategy[name], name[:-1]) for name in ("lines", "conditions", "constants", "bits")]
+    return ", ".join([shown(strategy["form"]), *counts])
+
+
+def share(value: float | None) -> str:
+    """A share or score with three decimals, `-` where there is none; .9996 is not rounded up to 1."""
+    if value is None:
+        return "-"
+    return ">.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def interval(part: Row, digits: Any = share) -> str:
+    """Both ends of an interval, or `exact` where every state was measured."""
+    if part["low"] is None or part["high"] is None:
+        return "exact"
+    return f"{digits(part['low'])} to {digits(part['high'])}"
+
+
+def cell(value: Any) -> str:
+    """Any value of a record in one short line."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return figure(value)
+    if isinstance(value, list | tuple):
+        return listed([cell(item) for item in value])
+    if isinstance(value, Mapping):
+        return shown(", ".join(f"{key}={cell(item)}" for key, item in value.items()))
+    return shown(str(value))
+
+
+def shown(text: str) -> str:
+    """One line of a stranger's text; it reaches rich inside Text only, never as markup."""
+    return plain_text(text)

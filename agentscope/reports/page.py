@@ -1,0 +1,229 @@
+"""report.html: the report as one static file, readable offline, on a phone, in light and dark."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
+from agentscope.reports.figures import (
+    CONTROLS,
+    Row,
+    agreement_cells,
+    by_agreement,
+    by_gain,
+    cell,
+    frontier_points,
+    interval,
+    primitive_cells,
+    share,
+    size_of,
+)
+from agentscope.reports.sanitising import plain_text
+from agentscope.reports.style import STYLE
+
+DOWNLOAD = """\
+document.getElementById("download").addEventListener("click", function () {
+  var text = document.getElementById("report").textContent;
+  var link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], {type: "application/json"}));
+  link.download = "report.json";
+  link.click();
+});
+"""
+
+
+def report_page(report: Row) -> str:
+    """The report as an HTML document that asks nothing of any other place.
+
+    Its content security policy allows no request at all, and of scripts only the one that saves report.json, by its
+    hash. Every string of the report is escaped; the report itself lies in the page as inert JSON.
+    """
+    digest = base64.b64encode(hashlib.sha256(DOWNLOAD.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy += "; base-uri 'none'; form-action 'none'"
+    name = _text(f"{report['agent']['name']} in {report['environment']['id']}")
+    sections = (_gist, _strategy, _fidelity, _episodes, _frontier, _primitives, _findings, _comparisons, _reasons, _run)
+    body = "".join(section(report) for section in sections)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=True)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>AgentScope: {name}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+<h1>{name}</h1>
+{body}
+</main>
+<script type="application/json" id="report">{embedded(report)}</script>
+<script>{DOWNLOAD}</script>
+</body>
+</html>
+"""
+
+
+def embedded(report: Row) -> str:
+    """The report as JSON inside a script element: no `<`, `>` or `&`, so that no string in it can end the element."""
+    text = json.dumps(report, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _text(value: Any) -> str:
+    """One line of text, free of control characters and escaped."""
+    return escape(plain_text(str(value)))
+
+
+def _gist(report: Row) -> str:
+    return "<ol class=gist>" + "".join(f"<li>{_text(sentence)}</li>" for sentence in report["gist"]) + "</ol>"
+
+
+def _strategy(report: Row) -> str:
+    strategy = report["strategy"]
+    if not strategy:
+        return ""
+    code = plain_text(str(strategy["text"]), multiline=True)
+    coloured = highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+    size = size_of(strategy)
+    return f"<h2>Strategy</h2><p class=note>{_text(size)}</p><pre class=code><code>{coloured}</code></pre>"
+
+
+def _fidelity(report: Row) -> str:
+    return "" if not report["fidelity"] else "<h2>Agreement of text and network</h2>" + _sets(report["fidelity"])
+
+
+def _sets(fidelity: Row) -> str:
+    """Chart and table of the state sets, least agreed first."""
+    rows = by_agreement(fidelity)
+    if not rows:
+        return "<p class=note>No state set was measured.</p>"
+    bars = [Bar(name, part["agreement"], part["low"], part["high"], f"n={part['states']:,}") for name, part in rows]
+    head = ("set", "states", "episodes", "agreement", "95 %", "raw", "without near-ties", "near-ties",
+            "equally good", "regret", "fitted on it")  # fmt: skip
+    body = [(name, *agreement_cells(part)) for name, part in rows]
+    features = (fidelity.get("edited") or {}).get("by_feature") or []
+    details = _records("edited features", features) + "".join(
+        _records(f"counterexamples: {name}", part["counterexamples"]) for name, part in rows
+    )
+    return _figure(bars_svg(bars, title="agreement by state set")) + _table(head, body) + details
+
+
+def _episodes(report: Row) -> str:
+    episodes = (report["fidelity"] or {}).get("episodes")
+    if not episodes:
+        return ""
+    rows = [(name, cell(episodes[key]["mean"]), interval(episodes[key], digits=cell))
+            for name, key in (("network return", "network_return"), ("text return", "strategy_return"),
+                              ("difference", "difference"))]  # fmt: skip
+    rows.append(("identical episodes", share(episodes["identical"]), ""))
+    rows.append(("first divergence, median step", cell(episodes["first_divergence"]), ""))
+    rows += [(name.replace("_", " "), cell(value), "") for name, value in (episodes.get("extra") or {}).items()]
+    return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + _table(("", "mean", "95 %"), rows)
+
+
+def _frontier(report: Row) -> str:
+    strategy = report["strategy"]
+    if not strategy or not strategy["frontier"]:
+        return ""
+    points = frontier_points(strategy)
+    dots = [Dot(p["lines"], p["agreement"], plain_text(p["form"]), chosen) for p, chosen in points]
+    head = ("form", "lines", "constants", "bits", "agreement")
+    sizes = ("lines", "constants", "bits")
+    body = [(p["form"], *(f"{p[key]:,}" for key in sizes), share(p["agreement"])) for p, _ in points]
+    note = ""
+    rival = strategy.get("baseline")
+    if rival and rival.get("agreement_without_near_ties") is not None:
+        said = f"Fitted to the optimal values alone: {cell(rival['agreement_without_near_ties'])} without near-ties."
+        note = f"<p class=note>{_text(said)}</p>"
+    chart = _figure(frontier_svg(dots, title="agreement against lines of text"))
+    return f"<h2>Size against agreement</h2>{chart}{_table(head, body)}{note}"
+
+
+def _primitives(report: Row) -> str:
+    primitives = report["primitives"]
+    if not primitives:
+        return ""
+    rows = by_gain(primitives)
+    head = ("concept", "kind", "metric", "layer", "score", *CONTROLS, "gain", "where", "use")
+    body = [
+        (row["concept"], row["kind"], row["metric"], *primitive_cells(row), row["where"], row["use"]) for row in rows
+    ]
+    return "<h2>What the network sees</h2>" + _gain_map(rows) + _table(head, body)
+
+
+def _gain_map(primitives: Sequence[Row]) -> str:
+    """Concept by layer, where the report has the layers of each probe."""
+    layers = sorted({str(row.get("layer")): None for primitive in primitives for row in primitive.get("layers") or []})
+    if not layers:
+        return ""
+    gains = np.full((len(primitives), len(layers)), np.nan)
+    for index, primitive in enumerate(primitives):
+        for row in primitive.get("layers") or []:
+            if isinstance(row.get("gain"), int | float):
+                gains[index, layers.index(str(row.get("layer")))] = row["gain"]
+    names = [plain_text(row["concept"]) for row in primitives]
+    return _figure(gain_map_svg(gains, names, layers, title="gain of each concept over its best control, by layer"))
+
+
+def _findings(report: Row) -> str:
+    if not report["findings"]:
+        return ""
+    body = [(row["severity"], row["kind"], row["summary"]) for row in report["findings"]]
+    return "<h2>Findings</h2>" + _table(("severity", "kind", "summary"), body)
+
+
+def _comparisons(report: Row) -> str:
+    parts = []
+    for row in report["comparisons"]:
+        worst = f"<p>Most often wrong: {_text(cell(row['worst_line']))}</p>" if row["worst_line"] else ""
+        parts.append(f"<h2>Comparison: {_text(row['name'])}</h2>{worst}{_sets(row['fidelity'])}")
+    return "".join(parts)
+
+
+def _reasons(report: Row) -> str:
+    rows = list(report["why"].items())
+    table = _table(("part", "reason"), rows)
+    return f"<details><summary>What is not in this report, and why</summary>{table}</details>"
+
+
+def _run(report: Row) -> str:
+    rows = [("command", report["run"]["command"]), ("seed", report["run"]["seed"]), ("budget", report["run"]["budget"])]
+    rows += [(f"agent {key}", value) for key, value in report["agent"].items()]
+    rows += [(f"environment {key}", cell(value)) for key, value in report["environment"].items()]
+    rows += [(f"version of {name}", version) for name, version in report["run"]["versions"].items()]
+    rows += [(f"seconds: {stage}", cell(seconds)) for stage, seconds in report["timings"].items()]
+    button = "<button id=download type=button>Save report.json</button>"
+    return f"<details><summary>How this was made</summary>{_table(('', ''), rows)}</details>{button}"
+
+
+def _records(title: str, rows: Sequence[Row]) -> str:
+    """Records behind a fold, the keys of the first as the head."""
+    if not rows:
+        return ""
+    keys = list(rows[0])
+    table = _table([key.replace("_", " ") for key in keys], [[cell(row.get(key)) for key in keys] for row in rows])
+    return f"<details><summary>{_text(title)} ({len(rows)})</summary>{table}</details>"
+
+
+def _figure(svg: str) -> str:
+    return f"<figure>{svg}</figure>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table that scrolls sideways on a narrow screen; every cell is escaped here."""
+    top = "".join(f"<th>{_text(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{_text(item)}</td>" for item in row) + "</tr>" for row in rows)
+    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"

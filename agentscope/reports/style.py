@@ -1,0 +1,33 @@
+"""The look of report.html: one style sheet, no fonts or pictures from elsewhere."""
+
+STYLE = """
+:root{--ink:#1d2330;--faint:#667085;--rule:#d5dae2;--bar:#3b6ea5;--good:#2e8b57;--warn:#c46a1b;
+--paper:#fff;--panel:#f5f7fa;
+--keyword:#8d3a9e;--literal:#1f6f54;--name:#2459a6}
+@media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--faint:#98a2b3;--rule:#343b49;--bar:#6ea3dc;--good:#5cc28b;--warn:#e59a4f;
+
+--paper:#14181f;--panel:#1c222c;--keyword:#d08be0;--literal:#7fd1ae;--name:#8fb8f2}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+main{max-width:1000px;margin:0 auto;padding:16px}
+h1{font-size:1.5rem;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--rule)}
+.gist{padding-left:1.6rem}
+.gist li:first-child{font-weight:600;color:var(--warn)}
+.note,figcaption{color:var(--faint)}
+figure{margin:12px 0}
+.code{background:var(--panel);padding:12px;overflow-x:auto;border-radius:6px;font:13px/1.45 ui-monospace,monospace}
+.code .k,.code .kn,.code .ow,.code .kc{color:var(--keyword)}
+.code .mi,.code .mf,.code .mb{color:var(--literal)}
+.code .nf,.code .nb{color:var(--name)}
+.code .c1,.code .c{color:var(--faint)}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
+th,td{padding:3px 10px 3px 0;text-align:left;white-space:nowrap;border-bottom:1px solid var(--rule)}
+td:last-child{white-space:normal}
+th{color:var(--faint);font-weight:500}
+details{margin:10px 0}
+summary{cursor:pointer;color:var(--name)}
+button{margin:16px 0;padding:8px 14px;font:inherit;color:var(--ink);background:var(--panel);
+border:1px solid var(--rule);border-radius:6px;cursor:pointer}
+"""

@@ -1,0 +1,250 @@
+"""A report in the terminal, as rich renderables: what is not explained stands first. Nothing is printed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from agentscope.reports.figures import (
+    CONTROLS,
+    Row,
+    agreement_cells,
+    by_agreement,
+    by_gain,
+    cell,
+    frontier_points,
+    interval,
+    primitive_cells,
+    share,
+    shown,
+    size_of,
+)
+from agentscope.reports.gist import figure, listed
+from agentscope.reports.sanitising import plain_text
+
+
+def report_view(report: Row) -> Group:
+    """The whole report: gist, strategy, where text and network part, fidelity, rollouts, frontier, primitives."""
+    return Group(*_parts(report))
+
+
+def _parts(report: Row) -> Iterator[RenderableType]:
+    agent, environment = report["agent"], report["environment"]
+    yield Rule(Text(shown(f"{agent['name']} in {environment['id']}"), style="bold"))
+    yield from gist_view(report["gist"])
+    if report["strategy"]:
+        yield from strategy_view(report["strategy"])
+    if report["fidelity"]:
+        yield from fidelity_view(report["fidelity"])
+    if report["strategy"] and report["strategy"]["frontier"]:
+        yield frontier_table(report["strategy"])
+    if report["primitives"]:
+        yield primitives_table(report["primitives"])
+    if report["findings"]:
+        yield findings_table(report["findings"])
+    for comparison in report["comparisons"]:
+        yield from comparison_view(comparison)
+
+
+def gist_view(sentences: Sequence[str]) -> Iterator[RenderableType]:
+    """Numbered sentences; the first, which says what fails, in colour."""
+    for index, sentence in enumerate(sentences):
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=2, justify="right", style="dim")
+        row.add_column()
+        row.add_row(str(index + 1), Text(shown(sentence), style="bold yellow" if index == 0 else ""))
+        yield row
+
+
+def strategy_view(strategy: Row) -> Iterator[RenderableType]:
+    """The text as it runs, in colours, under its size."""
+    yield Text("")
+    yield Rule(Text(shown(f"strategy: {size_of(strategy)}")), align="left")
+    code = plain_text(str(strategy["text"]), multiline=True).rstrip()
+    yield Padding(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True), (0, 0, 0, 2))
+
+
+def fidelity_view(fidelity: Row) -> Iterator[RenderableType]:
+    """Agreement on each state set, least agreed first, then the paired episodes."""
+    table = _table("agreement of text and network, least first")
+    for name in ("states", "episodes", "agreement", "95 %", "raw", "no near-\nties", "near-\nties", "equally\ngood",
+                 "regret", "fitted\non it"):  # fmt: skip
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, part in by_agreement(fidelity):
+        _row(table, name, *agreement_cells(part))
+    yield table
+    if fidelity.get("episodes"):
+        yield episodes_table(fidelity["episodes"])
+    edited = fidelity.get("edited")
+    if edited and edited["by_feature"]:
+        yield _features_line(edited["by_feature"])
+
+
+def episodes_table(episodes: Row) -> Table:
+    """Text and network on the same seeds: returns with intervals, identical episodes, first divergence."""
+    table = _table(f"played on the same {episodes['n']:,} seeds", head="")
+    for name in ("mean", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for key in ("network_return", "strategy_return", "difference"):
+        part = episodes[key]
+        _row(
+            table,
+            key.replace("_", " ").replace("strategy", "text"),
+            figure(part["mean"]),
+            interval(part, digits=figure),
+        )
+    _row(table, "identical episodes", share(episodes["identical"]), "")
+    if episodes["first_divergence"] is not None:
+        _row(table, "first divergence (median step)", figure(episodes["first_divergence"]), "")
+    for name in ("network_success", "strategy_success"):
+        if episodes.get(name) is not None:
+            _row(table, name.replace("_", " ").replace("strategy", "text"), share(episodes[name]), "")
+    if episodes["mass"] is not None:
+        _row(table, "mean probability of the text's choice", share(episodes["mass"]), "")
+    for name, value in (episodes.get("extra") or {}).items():
+        _row(table, shown(name.replace("_", " ")), cell(value), "")
+    return table
+
+
+def frontier_table(strategy: Row) -> Table:
+    """Size against agreement of every form tried, shortest first; `>` marks the text that was printed."""
+    table = _table("frontier: size against agreement on held-out states", head="form")
+    for name in ("lines", "constants", "bits", "agreement"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for point, chosen in frontier_points(strategy):
+        name = Text(("> " if chosen else "  ") + shown(point["form"]), style="bold" if chosen else "")
+        sizes = [f"{point[key]:,}" for key in ("lines", "constants", "bits")]
+        _row(table, name, *sizes, share(point["agreement"]))
+    baseline = strategy.get("baseline")
+    if baseline and baseline.get("agreement_without_near_ties") is not None:
+        note = f"fitted to the optimal values alone: {cell(baseline['agreement_without_near_ties'])} without near-ties"
+        if baseline.get("lines") is not None:
+            note += f" in {cell(baseline['lines'])} lines"
+        table.caption = Text(note, style="dim")
+        table.caption_justify = "left"
+    return table
+
+
+def primitives_table(primitives: Sequence[Row]) -> Table:
+    """Each concept with its best layer, its controls and the gain over the best of them; absent ones first."""
+    table = _table("concepts: absent first, then by gain over the best control", head="concept")
+    table.add_column("layer", no_wrap=True)
+    for name in ("score", *CONTROLS, "gain"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("where", no_wrap=True)
+    table.add_column("use", no_wrap=True)
+    for row in by_gain(primitives):
+        place = Text(row["where"], style={"absent": "red", "input": "yellow", "computed": "green"}[row["where"]])
+        _row(table, shown(row["concept"]), *primitive_cells(row), place, row["use"])
+    return table
+
+
+def probe_view(block: Row) -> Group:
+    """One or more concepts in depth: the summary line of each, then each layer with every control."""
+    parts: list[RenderableType] = []
+    for row in block["primitives"]:
+        verdict = {"computed": "is computed by the network", "input": "can be read from the input as it is",
+                   "absent": "is absent: no layer beats a constant and the control task"}[row["where"]]  # fmt: skip
+        sentence = f"{row['concept']} ({row['kind']}, {row['metric']}) {verdict}; use: {row['use']}."
+        parts += [Rule(Text(shown(row["concept"]), style="bold")), Text(shown(sentence))]
+        if row.get("episodes"):
+            told = f"Measured on {row['states']:,} held-out states of {row['episodes']:,} episodes."
+            parts.append(Text(told, style="dim"))
+        if row["units"]:
+            parts.append(Text(shown(f"Units: {listed(row['units'])}.")))
+        parts.append(primitives_table([row]))
+        if row.get("layers"):
+            parts.append(records_table("each layer", row["layers"]))
+        details = (block.get("probes") or {}).get(row["concept"])
+        parts += [] if not isinstance(details, Mapping) else list(_details(details))
+    return Group(*parts)
+
+
+def _details(details: Row) -> Iterator[RenderableType]:
+    """Whatever else a probe says of a concept: tables for lists of records, a line for everything else."""
+    for name, value in details.items():
+        if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
+            yield records_table(name.replace("_", " "), value)
+        elif value not in (None, [], {}):
+            yield Text(shown(f"{name.replace('_', ' ')}: {cell(value)}"))
+
+
+def comparison_view(comparison: Row) -> Iterator[RenderableType]:
+    """A text of the user's: its fidelity, the line most often wrong, the first counterexamples."""
+    yield Rule(Text(shown(f"comparison: {comparison['name']} (sha256 {comparison['sha256'][:8]})"), style="bold"))
+    worst = comparison["worst_line"]
+    if worst:
+        rest = {name: value for name, value in worst.items() if name not in ("line", "text")}
+        told = f"Most often wrong is line {cell(worst.get('line'))}: {worst.get('text', '')} ({cell(rest)})"
+        yield Text(shown(told), style="bold yellow")
+    yield from fidelity_view(comparison["fidelity"])
+    examples = (comparison["fidelity"].get("network") or {}).get("counterexamples") or []
+    if examples:
+        yield records_table("counterexamples on the network's states", examples[:5])
+
+
+def document_view(document: Row, *, title: str) -> Group:
+    """A document of its own, of `check` or `explain`: its parts in their order, records as tables."""
+    lines: list[RenderableType] = [Rule(Text(shown(title), style="bold"))]
+    for name, value in document.items():
+        head = shown(name.replace("_", " "))
+        if isinstance(value, list | tuple) and value and all(isinstance(row, Mapping) for row in value):
+            lines.append(records_table(head, value))
+        elif isinstance(value, Mapping):
+            rows = [{"name": key, "value": item} for key, item in value.items()]
+            lines.append(records_table(head, rows) if rows else Text(f"{head}: none", style="dim"))
+        elif isinstance(value, str) and "\n" in value:
+            lines += [Text(f"{head}:", style="dim"), Padding(Text(plain_text(value, multiline=True)), (0, 0, 0, 2))]
+        else:
+            lines.append(Text.assemble((f"{head}: ", "dim"), cell(value)))
+    return Group(*lines)
+
+
+def findings_table(findings: Sequence[Row]) -> Table:
+    """Reasons to look twice, the severest first."""
+    table = _table("findings", head="severity")
+    for name in ("kind", "summary"):
+        table.add_column(name)
+    order = {"high": 0, "medium": 1, "low": 2, "info": 3}
+    for row in sorted(findings, key=lambda row: (order[row["severity"]], row["kind"], row["summary"])):
+        _row(table, row["severity"], shown(row["kind"]), shown(row["summary"]))
+    return table
+
+
+def records_table(title: str, rows: Sequence[Row]) -> Table:
+    """Rows of equal keys as a table; the keys of the first row are its head."""
+    columns = list(rows[0])
+    table = _table(title, head=columns[0].replace("_", " "))
+    for name in columns[1:]:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(Text(shown(name.replace("_", " "))), justify="right" if numeric else "left")
+    for row in rows:
+        _row(table, *(cell(row.get(name)) for name in columns))
+    return table
+
+
+def _features_line(features: Sequence[Row]) -> Text:
+    """The edited features on which text and network agree least."""
+    rows = [row for row in features if row.get("agreement") is not None]
+    worst = sorted(rows, key=lambda row: (row["agreement"], str(row.get("feature"))))[:5]
+    told = ", ".join(f"{row.get('feature')} {share(row['agreement'])}" for row in worst)
+    return Text(shown(f"Edited features agreed on least: {told}."), style="dim")
+
+
+def _table(title: str, *, head: str = "set") -> Table:
+    """A table without side borders whose title reads as a heading."""
+    heading = Text("\n" + shown(title), style="bold")
+    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(Text(shown(head)), overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str | Text) -> None:
+    """A row whose strings are text: rich would read brackets in them as markup."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))

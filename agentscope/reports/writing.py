@@ -1,0 +1,97 @@
+"""What `inspect`, `probe` and `compare` leave in a run folder: each its own blocks and files, the page made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from agentscope.records import Comparison, Inspection, Primitive, StateSet
+from agentscope.reports.building import (
+    Report,
+    comparison_document,
+    finished,
+    with_comparison,
+    with_primitives,
+)
+from agentscope.reports.page import report_page
+from agentscope.reports.runs import RunFolder, printed
+from agentscope.reports.sanitising import plain_text
+from agentscope.reports.schema import SCHEMA
+
+OTHERS = ("residual", "decompilation", "comparisons")  # blocks that other verbs than inspect write
+
+
+def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) -> Report:
+    """Every file of an inspection; blocks that other verbs wrote before are kept. Returns the report as written."""
+    earlier = folder.report
+    if earlier is not None:
+        kept = {name: earlier[name] for name in OTHERS if earlier[name] and not report[name]}
+        why = {path: text for path, text in report["why"].items() if path.split(".")[0] not in kept}
+        why |= {path: text for path, text in earlier["why"].items() if path.split(".")[0] in kept}
+        report = finished({**report, **kept, "why": why})
+    if inspection.strategy is not None:
+        folder.write_text("strategy.py", plain_text(inspection.strategy.text, multiline=True).rstrip("\n") + "\n")
+    if inspection.readouts:
+        folder.write_arrays("readouts.npz", inspection.readouts)
+    if inspection.exam is not None:
+        folder.write_arrays("states.npz", state_arrays(inspection.exam))
+    folder.write_rows("probes.csv", probe_rows(report["primitives"] or []))
+    folder.write_rows("rollouts.csv", inspection.rollouts)
+    folder.write_text("findings.json", printed(report["findings"]))
+    return _finish(folder, report)
+
+
+def write_primitives(folder: RunFolder, start: Report, primitives: Sequence[Primitive | Mapping[str, Any]]) -> Report:
+    """The probed concepts, entered into the folder's report, or into `start` where there is none yet."""
+    report = with_primitives(folder.report or start, primitives)
+    folder.write_rows("probes.csv", probe_rows(report["primitives"] or []))
+    return _finish(folder, report)
+
+
+def write_comparison(folder: RunFolder, start: Report, comparison: Comparison) -> Report:
+    """The comparison, entered into the folder's report, or into `start` where there is none yet."""
+    return _finish(folder, with_comparison(folder.report or start, comparison))
+
+
+def probe_document(report: Report, primitives: Sequence[Primitive], probes: Mapping[str, Any]) -> dict[str, Any]:
+    """What `probe --json` prints: the concepts that were asked for, as in the report, and each in depth."""
+    names = {primitive.concept for primitive in primitives}
+    rows = [row for row in report["primitives"] or [] if row["concept"] in names]
+    why = {path: text for path, text in report["why"].items() if path.startswith("primitives.")}
+    return {"schema": SCHEMA, "agent": report["agent"], "primitives": rows, "probes": dict(probes), "why": why}
+
+
+def compare_document(report: Report, comparison: Comparison) -> dict[str, Any]:
+    """What `compare --json` prints: this comparison alone, as in the report."""
+    document = comparison_document(comparison)
+    alone = with_comparison({**report, "comparisons": []}, comparison)
+    why = {path: text for path, text in alone["why"].items() if path.startswith("comparisons.")}
+    return {"schema": SCHEMA, "agent": report["agent"], "comparisons": [document], "why": why}
+
+
+def state_arrays(states: StateSet) -> dict[str, np.ndarray]:
+    """A state set as the arrays of states.npz: states, episode, step, and feature where the set has one."""
+    arrays = {"states": states.states, "episode": states.episode, "step": states.step}
+    return arrays if states.feature is None else {**arrays, "feature": states.feature}
+
+
+def probe_rows(primitives: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of probes.csv: the best layer of each concept first, then every layer that was probed."""
+    rows = []
+    for primitive in primitives:
+        best = {key: primitive[key] for key in ("concept", "kind", "metric", "where", "use", "layer", "score")}
+        rows.append({**best, **primitive["controls"], "gain": primitive["gain"], "best": True})
+        for layer in primitive.get("layers") or []:
+            row = dict.fromkeys(rows[-1])
+            row |= {key: layer.get(key) for key in ("layer", "score", "input", "untrained", "random", "task", "gain")}
+            rows.append({**row, "concept": primitive["concept"], "kind": primitive["kind"], "best": False})
+    return rows
+
+
+def _finish(folder: RunFolder, report: Report) -> Report:
+    """Report and page, the report last: a folder with a report has everything that the report speaks of."""
+    folder.write_text("report.html", report_page(report))
+    folder.write_report(report)
+    return report

@@ -1,0 +1,34 @@
+"""Batched play, state sets, edits, environments by id, and storing."""
+
+from agentscope.rollouts.editing import edited_states
+from agentscope.rollouts.environments import check_spaces, make_environment, provided_environments
+from agentscope.rollouts.plain import PlainEnv
+from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play
+from agentscope.rollouts.policies import NetworkPolicy, decide, probabilities
+from agentscope.rollouts.sampling import StateSampler, collect_states, enumerated_states, levels_of
+from agentscope.rollouts.storing import load_states, save_states, write_rollouts
+from agentscope.rollouts.streams import Streams
+
+__all__ = [
+    "Episodes",
+    "Moment",
+    "NetworkPolicy",
+    "PlainEnv",
+    "StateSampler",
+    "Streams",
+    "Trajectories",
+    "check_spaces",
+    "collect_states",
+    "decide",
+    "edited_states",
+    "enumerated_states",
+    "levels_of",
+    "load_states",
+    "make_environment",
+    "moments",
+    "play",
+    "probabilities",
+    "provided_environments",
+    "save_states",
+    "write_rollouts",
+]
