@@ -115,7 +115,7 @@ def check(session: Session, file: str, *, as_json: bool, quiet: bool) -> None:
 @run_options
 @print_options
 @click.pass_context
-def inspect(context: click.Context, *, seed: int, as_json: bool, quiet: bool, **options: Any) -> None:
+def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool, **options: Any) -> None:
     from agentscope import pipeline, reports
 
     session: Session = context.obj.use(as_json=as_json, quiet=quiet)
@@ -141,7 +141,7 @@ def inspect(context: click.Context, *, seed: int, as_json: bool, quiet: bool, **
 @print_options
 @click.pass_context
 def probe(
-    context: click.Context, *, concept_names: tuple[str, ...], seed: int, as_json: bool, quiet: bool, **options: Any
+    context: click.Context, /, *, concept_names: tuple[str, ...], seed: int, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     from agentscope import pipeline, reports
 
@@ -171,6 +171,7 @@ def probe(
 @click.pass_context
 def compare(
     context: click.Context,
+    /,
     *,
     strategy: str,
     fail_below: float | None,
@@ -211,7 +212,7 @@ def compare(
 @print_options
 @click.pass_obj
 def explain(
-    session: Session, *, episode: int, step: int, seed: int | None, as_json: bool, quiet: bool, **options: Any
+    session: Session, /, *, episode: int, step: int, seed: int | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     from agentscope import pipeline
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -95,6 +95,16 @@ class Session:
 class ErrorsInOneLine(click.Group):
     """A group whose every failure is one line on standard error and an exit code that means something."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words before the verb; a wrong one is told in one line, none at all shows the help."""
+        given = bool(args)  # parsing empties the list
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as problem:
+            if not given:
+                raise
+            self._fail(ctx, f"{problem.format_message()} See `agentscope --help`.", BAD_USE)
+
     def invoke(self, context: click.Context) -> Any:
         """Run the verb; say what went wrong, what was kept, or where to report it."""
         try:
@@ -116,7 +126,7 @@ class ErrorsInOneLine(click.Group):
             told += "command; AGENTSCOPE_DEBUG=1 shows the traceback)"
             self._fail(context, told, INTERNAL, word="internal error")
 
-    def _fail(self, context: click.Context, message: str, code: int, word: str = "error") -> None:
+    def _fail(self, context: click.Context, message: str, code: int, word: str = "error") -> NoReturn:
         click.echo(f"{word}: {one_line(message)}", err=True)
         context.exit(code)
 

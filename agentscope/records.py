@@ -88,6 +88,7 @@ class Primitive:
     states: int = 0
     episodes: int = 0
     layers: tuple[Mapping[str, Any], ...] = ()  # one row a layer: layer, score, and each control with the gain over it
+    why: str = ""  # why the concept was not scored; empty when it was
 
 
 @dataclass(frozen=True)

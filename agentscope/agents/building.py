@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,7 @@ from agentscope.agents import extractors as ours
 from agentscope.agents.plain import plain_text
 from agentscope.agents.policies import PolicySpec
 from agentscope.agents.spaces import Space
+from agentscope.agents.tensors import MAX_ELEMENTS
 from agentscope.errors import RefusedFile
 
 _POLICIES: dict[str, type[BasePolicy]] = {
@@ -41,7 +43,7 @@ def gymnasium_space(space: Space) -> gymnasium.Space[Any]:
     if space.kind == "Discrete":
         return gymnasium.spaces.Discrete(space.n)
     assert space.low is not None and space.high is not None
-    return gymnasium.spaces.Box(space.low, space.high, shape=space.shape, dtype=np.dtype(space.dtype).type)  # type: ignore[arg-type]
+    return gymnasium.spaces.Box(space.low, space.high, shape=space.shape, dtype=np.dtype(space.dtype).type)
 
 
 def extractor_class(spec: PolicySpec, own: Mapping[str, type] | None = None) -> type[BaseFeaturesExtractor]:
@@ -90,7 +92,7 @@ def load_policy(
     """
     _check_extractor(spec, tensors, own)
     try:
-        policy = build_policy(spec, 0, own)
+        policy = build_policy(replace(spec, ortho_init=False), 0, own)  # its weights are replaced at once
     except (RuntimeError, ValueError, TypeError, AssertionError, OverflowError) as error:
         raise _misfit(error) from None
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
@@ -129,13 +131,16 @@ def _check_extractor(spec: PolicySpec, tensors: Mapping[str, np.ndarray], own: M
         features = extractor.features_dim
     except (RuntimeError, ValueError, TypeError, AssertionError, OverflowError, IndexError, AttributeError) as error:
         raise _misfit(error) from None
+    held = sum(tensor.numel() for tensor in (*extractor.parameters(), *extractor.buffers()))
+    if held > MAX_ELEMENTS:
+        raise _misfit(ValueError(f"the extractor would hold {held} numbers, {MAX_ELEMENTS} are allowed"))
     prefix = f"{net}features_extractor."
     wanted = {prefix + name: tuple(tensor.shape) for name, tensor in extractor.state_dict().items()}
     found = {name: tensor.shape for name, tensor in tensors.items() if name.startswith(prefix)}
     wanted[f"{first}.weight"] = (-1, features)
     for name, shape in wanted.items():
-        held = tensors[name].shape if name in tensors else None
-        if held is None or held[-1:] != shape[-1:] or (shape[:1] != (-1,) and held != shape):
-            raise _misfit(ValueError(f"{name} should have shape {shape}, found {held}"))
+        actual = tensors[name].shape if name in tensors else None
+        if actual is None or actual[-1:] != shape[-1:] or (shape[:1] != (-1,) and actual != shape):
+            raise _misfit(ValueError(f"{name} should have shape {shape}, found {actual}"))
     if len(found) > len(wanted):
         raise _misfit(ValueError(f"{len(found)} tensors in the extractor, {len(wanted) - 1} expected"))

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+)
 
 from agentscope.agents.archive import MAX_FILE
 from agentscope.agents.plain import plain_text
@@ -115,7 +125,7 @@ class AgentCard(_Part):
     agent: AgentPart
     environment: EnvironmentPart
     training: TrainingPart = TrainingPart()
-    evaluation: EvaluationPart = EvaluationPart()
+    evaluation: EvaluationPart = Field(default_factory=lambda: EvaluationPart.model_validate({}))
     curve: list[CurvePoint] = Field(default_factory=list)
     twin: StrictStr | None = None
 

@@ -34,7 +34,9 @@ def describe_zip(path: str | Path | bytes) -> dict[str, Any]:
         "refused": None,
     }
     try:
-        found["policy_class"] = class_name(contents.blob("policy_class").value) if contents.is_blob("policy_class") else None
+        found["policy_class"] = (
+            class_name(contents.blob("policy_class").value) if contents.is_blob("policy_class") else None
+        )
         tensors = contents.tensors
         found["tensors"] = {plain_text(name): list(tensor.shape) for name, tensor in tensors.items()}
         found["parameters"] = sum(tensor.size for tensor in tensors.values())

@@ -15,6 +15,9 @@ from torch.nn import functional
 NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
 
 
+AGENT = 10  # MiniGrid's id of the agent, whose state channel holds its heading: 0 right, 1 down, 2 left, 3 up
+
+
 class GridExtractor(BaseFeaturesExtractor):
     """One-hot planes of a MiniGrid encoding (object, colour, state), then an optional small convolution.
 
@@ -23,7 +26,10 @@ class GridExtractor(BaseFeaturesExtractor):
 
     Args:
         objects, colours, states: number of ids of each kind; 0 leaves the kind out.
-        channels: output channels of a 3x3 convolution with ReLU; 0 flattens the planes as they are.
+        channels: output channels of a convolution with ReLU; 0 flattens the planes as they are.
+        kernel: side of the convolution's window (odd).
+        centred: first shift and turn the grid so that the agent looks up from the middle, as MiniGrid's own partial
+            view does; cells outside the grid are the id 0 (unseen).
     """
 
     def __init__(
@@ -33,29 +39,63 @@ class GridExtractor(BaseFeaturesExtractor):
         colours: int = 6,
         states: int = 4,
         channels: int = 0,
+        kernel: int = 3,
+        centred: bool = False,
     ) -> None:
         _, rows, columns = observation_space.shape
         planes = objects + colours + states
-        super().__init__(observation_space, (channels or planes) * rows * columns)
-        self.sizes = (objects, colours, states)
-        self.planes = nn.Identity()
-        self.grid = nn.Sequential(nn.Conv2d(planes, channels, 3, padding=1), nn.ReLU()) if channels else nn.Identity()
-        self.channels = channels
+        side = (2 * max(rows, columns) - 1,) * 2 if centred else (rows, columns)
+        super().__init__(observation_space, (channels or planes) * side[0] * side[1])
+        self.sizes, self.side, self.centred, self.channels = (objects, colours, states), side, centred, channels
+        convolution = nn.Conv2d(planes, channels, kernel, padding=kernel // 2) if channels else nn.Identity()
+        self.grid = nn.Sequential(convolution, nn.ReLU()) if channels else nn.Identity()
+        if centred:
+            self.register_buffer("windows", centred_windows(rows, columns), persistent=False)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         ids = observations.long()
+        if self.centred:
+            ids = self.centre(ids)
         hot = [
             functional.one_hot(ids[:, kind].clamp(max=size - 1), size).movedim(-1, 1)
             for kind, size in enumerate(self.sizes)
             if size
         ]
-        planes = self.planes(torch.cat(hot, dim=1).float())
-        flat: torch.Tensor = self.grid(planes).flatten(1)
+        flat: torch.Tensor = self.grid(torch.cat(hot, dim=1).float()).flatten(1)
         return flat
+
+    def centre(self, ids: torch.Tensor) -> torch.Tensor:
+        """The same ids as the agent sees them: itself in the middle, ahead upwards."""
+        cells = ids.flatten(2)
+        position = (cells[:, 0] == AGENT).int().argmax(dim=1)
+        heading = cells[torch.arange(len(ids)), 2, position].clamp(max=3)
+        window = self.get_buffer("windows")[heading, position]
+        padded = functional.pad(cells, (0, 1))  # the last index stands for "outside"
+        seen = padded.gather(2, window.unsqueeze(1).expand(-1, 3, -1))
+        return seen.unflatten(2, self.side)
 
     def named_layers(self) -> list[NamedLayer]:
         """Layers that probes may address, from the input on."""
-        return [("grid", self.grid, ("", "rows", "columns"))] if self.channels else []
+        axes = ("", "", "") if self.centred else ("", "rows", "columns")
+        return [("grid", self.grid, axes)] if self.channels else []
+
+
+def centred_windows(rows: int, columns: int) -> torch.Tensor:
+    """For each heading and agent cell, the cell seen at each place of the centred window; rows * columns is outside."""
+    reach = max(rows, columns) - 1
+    ahead, right = torch.meshgrid(torch.arange(reach, -reach - 1, -1), torch.arange(-reach, reach + 1), indexing="ij")
+    steps = torch.tensor([[0, 1], [1, 0], [0, -1], [-1, 0]])  # (row, column) of one step ahead, by heading
+    tables = []
+    for heading in range(4):
+        (row_ahead, column_ahead), (row_right, column_right) = steps[heading], steps[(heading + 1) % 4]
+        down = ahead * row_ahead + right * row_right
+        across = ahead * column_ahead + right * column_right
+        cells = torch.arange(rows * columns)
+        row = cells[:, None] // columns + down.flatten()
+        column = cells[:, None] % columns + across.flatten()
+        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        tables.append(torch.where(inside, row * columns + column, rows * columns))
+    return torch.stack(tables)
 
 
 class PlacementExtractor(BaseFeaturesExtractor):

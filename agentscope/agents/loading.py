@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agentscope.agents.building import load_policy
+from agentscope.agents.building import extractor_class, load_policy
 from agentscope.agents.networks import SB3Network
 from agentscope.agents.normalising import Normaliser, read_normaliser
 from agentscope.agents.plain import plain_text
 from agentscope.agents.policies import ALGORITHMS, SUPPORTED, PolicySpec, read_spec
 from agentscope.agents.spaces import Space
-from agentscope.agents.zips import read_zip
+from agentscope.agents.suspicion import code_notices
+from agentscope.agents.zips import ZipContents, read_zip
 from agentscope.contracts import AgentNotice
-from agentscope.errors import UnsupportedAgent
+from agentscope.errors import RefusedFile, UnsupportedAgent
 
 
 def load_network(
@@ -42,32 +45,44 @@ def load_network(
     """
     contents = read_zip(path)
     title = plain_text(name or ("agent" if isinstance(path, bytes) else Path(path).stem), 60)
-    own = {cls.__name__: cls for cls in extractor_classes}
-    spec, notices = read_spec(contents, tuple(own))
-    policy: Any = _trusted(path, spec) if trust else load_policy(spec, contents.tensors, own)
     if trust:
-        notices = (*notices, AgentNotice("trusted", "info", "Read by SB3's own loader (--trust), which runs the file's code."))
-    normaliser = read_normaliser(vecnormalize, spec.observation.shape) if vecnormalize is not None else None
-    return SB3Network(title, contents.sha256, spec, policy, notices, normaliser)
+        network = replace(_trusted(path, contents), name=title, sha256=contents.sha256)
+    else:
+        own = {cls.__name__: cls for cls in extractor_classes}
+        spec, notices = read_spec(contents, tuple(own))
+        network = SB3Network(title, contents.sha256, spec, load_policy(spec, contents.tensors, own), notices)
+    if vecnormalize is None:
+        return network
+    return replace(network, normaliser=read_normaliser(vecnormalize, network.observation_shape))
 
 
-def _algorithm_class(algorithm: str) -> Any:
+def _algorithm_class(contents: ZipContents) -> Any:
+    """The SB3 class whose zip this is, by the names of its tensors and hyperparameters."""
     import sb3_contrib
     import stable_baselines3
 
-    return getattr(sb3_contrib if algorithm in ("QRDQN", "MaskablePPO") else stable_baselines3, algorithm)
+    names = "".join(contents.tensors)
+    if "quantile_net" in names:
+        return sb3_contrib.QRDQN
+    if "q_net" in names:
+        return stable_baselines3.DQN
+    if "maskable" in str(contents.data.get("policy_class")):
+        return sb3_contrib.MaskablePPO
+    return stable_baselines3.PPO if "n_epochs" in contents.data else stable_baselines3.A2C
 
 
-def _trusted(path: str | Path | bytes, spec: PolicySpec) -> Any:
-    import io
-
+def _trusted(path: str | Path | bytes, contents: ZipContents) -> SB3Network:
+    """What SB3's own loader makes of the file, code and all."""
     file: Any = io.BytesIO(path) if isinstance(path, bytes) else str(path)
-    small = {"buffer_size": 1} if not spec.actor_critic else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SB3 warns about old files; the notice says who read it
-        policy = _algorithm_class(spec.algorithm).load(file, device="cpu", custom_objects=small).policy
-    policy.set_training_mode(False)
-    return policy
+    small = {"buffer_size": 1} if "buffer_size" in contents.data else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SB3 warns about old files; the notice says who read it
+            model = _algorithm_class(contents).load(file, device="cpu", custom_objects=small)
+    except Exception as error:  # whatever a stranger's code raises
+        raise RefusedFile(f"SB3's own loader failed on the zip ({plain_text(error, 200)}).") from error
+    read_by = AgentNotice("trusted", "info", "Read by SB3's own loader (--trust), which ran the file's code.")
+    return replace(network_from_model(model), notices=(read_by, *code_notices(contents, ())))
 
 
 def network_from_model(model: Any, *, name: str = "agent") -> SB3Network:
@@ -80,7 +95,12 @@ def network_from_model(model: Any, *, name: str = "agent") -> SB3Network:
         raise UnsupportedAgent(f"The model is {plain_text(algorithm)}; {SUPPORTED}.")
     spec = _spec_of(model, algorithm)
     tensors = {key: value.detach().cpu().numpy() for key, value in model.policy.state_dict().items()}
-    policy = load_policy(spec, tensors, {spec.extractor: model.policy.features_extractor_class})
+    own = {spec.extractor: model.policy.features_extractor_class}
+    if extractor_class(spec, own) is not own[spec.extractor]:
+        raise UnsupportedAgent(
+            f"The model's features extractor is called {spec.extractor} like another one: rename it."
+        )
+    policy = load_policy(spec, tensors, own)
     return SB3Network(name, _digest(spec, tensors), spec, policy, (), _normaliser_of(model))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,70 +13,15 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.preprocessing import preprocess_obs
-from stable_baselines3.common.torch_layers import FlattenExtractor, NatureCNN
-from torch import nn
 
 from agentscope.agents.normalising import Normaliser
+from agentscope.agents.pathways import Pathway, one_thread, pathway_of
 from agentscope.agents.policies import PolicySpec
 from agentscope.contracts import AgentNotice, Layer
 from agentscope.errors import BadOption, SpaceMismatch, UnsupportedAgent
 
 Patch = Callable[[np.ndarray], np.ndarray]
 _ONE_AT_A_TIME = threading.RLock()  # hooks live on shared modules: two threads must not run one network at once
-
-
-@dataclass(frozen=True)
-class Pathway:
-    """The modules between observation and scores, with the layers that probes may address, from the input on."""
-
-    extractor: nn.Module
-    hidden: nn.Module
-    head: nn.Module
-    layers: tuple[tuple[str, nn.Module, tuple[str, ...]], ...]
-
-    def __call__(self, features: torch.Tensor) -> torch.Tensor:
-        """Scores (for QRDQN all quantiles) of preprocessed observations."""
-        scores: torch.Tensor = self.head(self.hidden(self.extractor(features)))
-        return scores
-
-
-def pathway_of(spec: PolicySpec, policy: BasePolicy) -> Pathway:
-    """The way from observation to scores in one of the five policies."""
-    module: Any = policy
-    if spec.actor_critic:
-        extractor, hidden, head = module.pi_features_extractor, module.mlp_extractor.policy_net, module.action_net
-    else:
-        net = module.q_net if spec.algorithm == "DQN" else module.quantile_net
-        sequence = net.q_net if spec.algorithm == "DQN" else net.quantile_net
-        extractor, hidden, head = net.features_extractor, sequence[:-1], sequence[-1]
-    layers = _extractor_layers(extractor)
-    layers += [(f"hidden_{i // 2 + 1}", hidden[i], ("",)) for i in range(1, len(hidden), 2)]
-    return Pathway(extractor, hidden, head, (*layers, ("scores", head, ("",))))
-
-
-def _extractor_layers(extractor: nn.Module) -> list[tuple[str, nn.Module, tuple[str, ...]]]:
-    named = getattr(extractor, "named_layers", None)
-    if named is not None:
-        return list(named())
-    if isinstance(extractor, FlattenExtractor):
-        return []
-    layers: list[tuple[str, nn.Module, tuple[str, ...]]] = []
-    if isinstance(extractor, NatureCNN):
-        layers = [(f"convolution_{i // 2 + 1}", extractor.cnn[i], ("", "", "")) for i in (1, 3, 5)]
-    return [*layers, ("features", extractor, ("",))]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread, so that sums are taken in one order."""
-    before = torch.get_num_threads()
-    if before != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if before != 1:
-            torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +73,11 @@ class SB3Network:
         first = np.zeros((), np.int64) if low is None else np.zeros(low.shape, low.dtype)
         _, found = self._run(first[None], names, {})
         return tuple(
-            Layer(name, found[name].shape[1:], axis if len(axis) == found[name].ndim - 1 else ("",) * (found[name].ndim - 1))
+            Layer(
+                name,
+                found[name].shape[1:],
+                axis if len(axis) == found[name].ndim - 1 else ("",) * (found[name].ndim - 1),
+            )
             for name, _, axis in self.pathway.layers
         )
 
@@ -193,13 +141,15 @@ class SB3Network:
             return scores
         if legal.shape != scores.shape:
             raise SpaceMismatch(f"The legal mask has shape {legal.shape}, the scores {scores.shape}.")
-        return np.where(legal, scores, np.float32(-np.inf))
+        masked: np.ndarray = np.where(legal, scores, np.float32(-np.inf))
+        return masked
 
     def greedy(
         self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
     ) -> Int[np.ndarray, "states"]:
         """The action with the highest score, the lowest index among equals."""
-        return np.argmax(self.scores(observations, legal), axis=1)
+        actions: np.ndarray = np.argmax(self.scores(observations, legal), axis=1)
+        return actions
 
     def probabilities(
         self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
@@ -215,7 +165,9 @@ class SB3Network:
         shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
         return shares
 
-    def activations(self, observations: Shaped[np.ndarray, "states ..."], layer: str) -> Float[np.ndarray, "states ..."]:
+    def activations(
+        self, observations: Shaped[np.ndarray, "states ..."], layer: str
+    ) -> Float[np.ndarray, "states ..."]:
         """What the named layer puts out, float32, one row a state."""
         return self.activations_of(observations, (layer,))[layer]
 
@@ -241,13 +193,17 @@ class SB3Network:
             observations = self.normaliser(observations) if observations.shape[1:] == shape else observations
         if observations.shape[1:] != shape and self.spec.observation.is_image and observations.ndim == 4:
             observations = np.moveaxis(observations, 3, 1)
-        if observations.ndim != len(shape) + 1 or observations.shape[1:] != shape or observations.dtype.kind not in "biuf":
+        if (
+            observations.ndim != len(shape) + 1
+            or observations.shape[1:] != shape
+            or observations.dtype.kind not in "biuf"
+        ):
             raise SpaceMismatch(
                 f"The network {self.name} takes observations of shape {shape}, found {observations.shape[1:]} "
                 f"of {observations.dtype}: is it another environment?"
             )
         top = self.spec.observation.n
-        if shape == () and top and observations.size and not (0 <= observations.min() and observations.max() < top):
+        if shape == () and top and observations.size and not (observations.min() >= 0 and observations.max() < top):
             raise SpaceMismatch(f"The network {self.name} takes observations from 0 to {top - 1}.")
         return observations
 
@@ -293,12 +249,13 @@ class SB3Network:
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         held: dict[str, np.ndarray] = {}
 
-        def hook_for(name: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor | None]:
-            def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
-                new = torch.from_numpy(patched[name]) if name in patched else None
+        def hook_for(name: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor]:
+            def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+                if name in patched:
+                    output = torch.empty_like(output).copy_(torch.from_numpy(patched[name]))  # keeps the memory layout
                 if name in layers:
-                    held[name] = (output if new is None else new).numpy().copy()
-                return new
+                    held[name] = output.numpy().copy()
+                return output
 
             return hook
 
@@ -318,7 +275,10 @@ class SB3Network:
 
 
 def _padded(rows: np.ndarray, chunk: int) -> np.ndarray:
-    """Rows with zeros behind them, so that every chunk has one size."""
-    padded = np.zeros((chunk, *rows.shape[1:]), dtype=rows.dtype)
+    """Rows with zeros behind them, so that every chunk has one size; the memory layout stays.
+
+    SB3 hands images on as transposed views, and convolutions add up in another order where channels lie last.
+    """
+    padded = np.zeros_like(rows, shape=(chunk, *rows.shape[1:]))
     padded[: len(rows)] = rows
     return padded

@@ -68,7 +68,9 @@ def read_normaliser(path: str | Path, shape: tuple[int, ...]) -> Normaliser | No
         mean, variance = (np.asarray(values[key], dtype=np.float64) for key in ("mean", "var"))
         numbers = [float(values.get(key, default)) for key, default in (("epsilon", 1e-8), ("clip_obs", 10.0))]
     except (KeyError, TypeError, ValueError) as error:
-        raise refused(_WHAT, f"mean, var, epsilon or clip_obs is missing or no number ({plain_text(error, 60)})") from None
+        raise refused(
+            _WHAT, f"mean, var, epsilon or clip_obs is missing or no number ({plain_text(error, 60)})"
+        ) from None
     if mean.shape != shape or variance.shape != shape:
         raise refused(_WHAT, f"its mean has shape {mean.shape}, the policy's observations {shape}")
     if not np.isfinite(mean).all() or not np.isfinite(variance).all() or (variance < 0).any() or not min(numbers) > 0:
@@ -86,7 +88,9 @@ def _from_pickle(data: bytes) -> Mapping[str, Any]:
         return {"norm_obs": False}
     statistics = state.get("obs_rms")
     if isinstance(statistics, dict):
-        raise UnsupportedAgent("The VecNormalize file is for a dictionary observation; AgentScope reads Box and Discrete.")
+        raise UnsupportedAgent(
+            "The VecNormalize file is for a dictionary observation; AgentScope reads Box and Discrete."
+        )
     moments = read_state(statistics, _WHAT)
     return {
         "mean": read_array(moments.get("mean"), _WHAT),

@@ -15,7 +15,7 @@ from typing import Any
 from agentscope.agents.plain import plain_text
 from agentscope.errors import RefusedFile
 
-MAX_OPCODES = 100_000
+MAX_OPCODES = 100_000  # of one pickle
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 64
 MAX_INTEGER_BITS = 1024
@@ -247,12 +247,15 @@ _ACTIONS: dict[str, _Action] = {
 }
 
 
-def read_pickle(data: bytes, what: str = "the pickle", *, persistent: bool = False) -> Parsed:
+def read_pickle(
+    data: bytes, what: str = "the pickle", *, persistent: bool = False, opcodes: int = MAX_OPCODES
+) -> Parsed:
     """Read one pickle as records.
 
     Args:
         what: how messages call it.
         persistent: allow BINPERSID, which only `policy.pth` needs.
+        opcodes: the most that are allowed.
 
     Raises: RefusedFile: damaged, or beyond the caps on bytes, opcodes, depth and integer size, or INST, OBJ, EXT,
         PERSID and the text opcodes of protocol 0.
@@ -261,19 +264,19 @@ def read_pickle(data: bytes, what: str = "the pickle", *, persistent: bool = Fal
     if len(data) > MAX_BYTES:
         raise machine.refusal(f"it has {len(data)} bytes, {MAX_BYTES} are allowed")
     stream = io.BytesIO(data)
-    opcodes = 0
+    done = 0
     try:
         for opcode, arg, _ in pickletools.genops(stream):
-            opcodes += 1
-            if opcodes > MAX_OPCODES:
-                raise machine.refusal(f"it has more than {MAX_OPCODES} opcodes")
+            done += 1
+            if done > opcodes:
+                raise machine.refusal(f"it has more opcodes than the {opcodes} that are left to it")
             machine.step(opcode.name, arg)
     except (ValueError, IndexError, OverflowError, UnicodeError, MemoryError) as error:
         raise machine.refusal(f"its pickle is damaged ({plain_text(error, 80)})") from None
     if len(machine.stack) != 1 or stream.read(1):
         raise machine.refusal("its pickle does not end with exactly one object")
     _check_depth(machine.stack[0], machine)
-    return Parsed(machine.stack[0], tuple(machine.names), tuple(machine.calls), opcodes)
+    return Parsed(machine.stack[0], tuple(machine.names), tuple(machine.calls), done)
 
 
 def _parts(record: Any) -> list[Any]:

@@ -102,7 +102,9 @@ def read_spec(contents: ZipContents, extractors: Sequence[str] = ()) -> tuple[Po
         check_names(parsed, f"data[{key!r}]", own_code=key == "policy_kwargs" and extractor in extractors)
     notices = [*_mismatches(contents.data, blobs, observation, action), *code_notices(contents, _NEEDED)]
     spec = _shaped(algorithm, observation, action.n, kwargs, extractor, contents.tensors)
-    bad = [name for name, tensor in contents.tensors.items() if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()]
+    bad = [
+        name for name, tensor in contents.tensors.items() if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()
+    ]
     if bad:
         notices.append(AgentNotice("non-finite", "medium", f"{plain_text(bad[0])} holds numbers that are not finite."))
     return spec, tuple(notices)
@@ -136,7 +138,9 @@ def _kwargs(blobs: Mapping[str, Parsed], data: Mapping[str, Any]) -> Mapping[str
         raise refused("policy_kwargs", "it is not a table of named arguments")
     unknown = sorted(set(kwargs) - _IGNORED)
     if unknown:
-        raise UnsupportedAgent(f"policy_kwargs has {plain_text(unknown[0], 40)!r}, which no policy that AgentScope reads takes.")
+        raise UnsupportedAgent(
+            f"policy_kwargs has {plain_text(unknown[0], 40)!r}, which no policy that AgentScope reads takes."
+        )
     for key in ("normalize_images", "share_features_extractor", "ortho_init"):
         if not isinstance(kwargs.get(key, True), bool):
             raise refused("policy_kwargs", f"{key} is neither true nor false")
@@ -196,15 +200,23 @@ def _widths(tensors: Mapping[str, np.ndarray], prefix: str) -> tuple[int, ...]:
 
 
 def _shaped(
-    algorithm: str, observation: Space, actions: int, kwargs: Mapping[str, Any], extractor: str, tensors: Mapping[str, np.ndarray]
+    algorithm: str,
+    observation: Space,
+    actions: int,
+    kwargs: Mapping[str, Any],
+    extractor: str,
+    tensors: Mapping[str, np.ndarray],
 ) -> PolicySpec:
-    quantiles, value_hidden = 1, ()
+    quantiles: Any = 1
+    value_hidden: tuple[int, ...] = ()
     if algorithm in ("DQN", "QRDQN"):
         net = "q_net" if algorithm == "DQN" else "quantile_net"
         *hidden, rows = _widths(tensors, f"{net}.{net}") or (0,)
     else:
         if any(name.startswith("mlp_extractor.shared_net") for name in tensors):
-            raise UnsupportedAgent("The policy shares hidden layers between actor and critic, which SB3 gave up in 1.8.")
+            raise UnsupportedAgent(
+                "The policy shares hidden layers between actor and critic, which SB3 gave up in 1.8."
+            )
         hidden = list(_widths(tensors, "mlp_extractor.policy_net"))
         value_hidden = _widths(tensors, "mlp_extractor.value_net")
         head = tensors.get("action_net.weight")
@@ -212,12 +224,31 @@ def _shaped(
     if algorithm == "QRDQN":
         quantiles = kwargs.get("n_quantiles", 200)
     if isinstance(quantiles, bool) or not isinstance(quantiles, int) or quantiles < 1 or rows != actions * quantiles:
-        raise refused("policy.pth", f"its last layer has {rows} rows, the action space needs {actions} x {plain_text(quantiles, 20)}")
+        raise refused(
+            "policy.pth",
+            f"its last layer has {rows} rows, the action space needs {actions} x {plain_text(quantiles, 20)}",
+        )
+    _check_widths(kwargs, extractor, tuple(hidden))
     return PolicySpec(
         algorithm, observation, actions, tuple(hidden), _activation(kwargs, algorithm), value_hidden,
         extractor, _extractor_kwargs(kwargs), kwargs.get("normalize_images", True),
         kwargs.get("share_features_extractor", True), kwargs.get("ortho_init", True), quantiles,
     )  # fmt: skip
+
+
+def _check_widths(kwargs: Mapping[str, Any], extractor: str, hidden: tuple[int, ...]) -> None:
+    """The stated hidden widths must be those of the tensors, or SB3 could not load the file either."""
+    stated = kwargs.get("net_arch")
+    if isinstance(stated, list) and len(stated) == 1 and isinstance(stated[0], dict):
+        stated = stated[0]  # the form before SB3 1.8
+    if isinstance(stated, dict):
+        stated = stated.get("pi", [])
+    if stated is None:
+        stated = [] if extractor == "NatureCNN" else [64, 64]
+    if not isinstance(stated, list | tuple) or tuple(stated) != hidden:
+        raise refused(
+            "policy.pth", f"its hidden widths are {list(hidden)}, net_arch says {plain_text(python_text(stated), 60)}"
+        )
 
 
 def _mismatches(
@@ -248,5 +279,7 @@ def _kwargs_differences(text: Mapping[str, Any], kwargs: Mapping[str, Any]) -> l
         blob = python_text(kwargs[key])
         written = said[key] if isinstance(said[key], str) else python_text(said[key])
         if blob is not None and written != blob and str(written).replace("(", "[").replace(")", "]") != blob:
-            found.append(f"policy_kwargs {plain_text(key, 40)}: text {plain_text(written, 60)!r}, blob {plain_text(blob, 60)!r}")
+            found.append(
+                f"policy_kwargs {plain_text(key, 40)}: text {plain_text(written, 60)!r}, blob {plain_text(blob, 60)!r}"
+            )
     return found

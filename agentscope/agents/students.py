@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from torch.nn import functional
 
 from agentscope.agents.building import build_policy, extractor_class, gymnasium_space
-from agentscope.agents.networks import Pathway, SB3Network, one_thread, pathway_of
+from agentscope.agents.networks import SB3Network
+from agentscope.agents.pathways import Pathway, one_thread, pathway_of
 from agentscope.agents.policies import PolicySpec
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import EmptySample
@@ -77,10 +78,12 @@ def _own_classes(network: SB3Network) -> dict[str, type]:
 def student_spec(network: SB3Network, share: float = 0.25) -> PolicySpec:
     """The record of a narrower network of the same kind, with about this share of the parameters.
 
-    Hidden widths and the extractor's channels shrink by one common factor, found by bisection.
+    Hidden widths and the extractor's channels shrink by one common factor, found by bisection and never below the
+    share itself: the convolutions of NatureCNN, whose sizes are fixed, may alone be more than a quarter. Of a QRDQN
+    the parameters count as if it had one output an action.
     """
-    target = share * network.parameters
-    low, high = 0.0, 1.0
+    target = share * _count(_scaled(network.spec, 1.0), network)
+    low, high = share, 1.0
     for _ in range(12):
         middle = (low + high) / 2
         low, high = (middle, high) if _count(_scaled(network.spec, middle), network) <= target else (low, middle)
@@ -101,9 +104,11 @@ def _scaled(spec: PolicySpec, factor: float) -> PolicySpec:
 def _count(spec: PolicySpec, network: SB3Network) -> int:
     """Parameters of the network that a record describes."""
     with torch.device("meta"):
-        extractor = extractor_class(spec, _own_classes(network))(gymnasium_space(spec.observation), **spec.extractor_kwargs)
+        extractor = extractor_class(spec, _own_classes(network))(
+            gymnasium_space(spec.observation), **spec.extractor_kwargs
+        )
     widths = (extractor.features_dim, *spec.hidden, spec.actions)
-    dense = sum((fan_in + 1) * width for fan_in, width in zip(widths[:-1], widths[1:], strict=True))
+    dense = sum((fan_in + 1) * width for fan_in, width in pairwise(widths))
     return dense + sum(parameter.numel() for parameter in extractor.parameters())
 
 
@@ -201,5 +206,3 @@ def _targets(
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
-
-

@@ -68,7 +68,7 @@ def code_notices(contents: ZipContents, read: tuple[str, ...]) -> list[AgentNoti
                 notices.append(AgentNotice("damaged-blob", "medium", plain_text(error, 200)))
             continue
         strange = list(dict.fromkeys(name for name in parsed.names if not is_usual(name) and not is_code(name)))
-        if strange and not (key in read):
+        if strange and key not in read:
             text = f"SB3's loader would import {strange[0]} for data[{label!r}]; it was not run."
             notices.append(AgentNotice("foreign-code", "high", text))
         elif any(is_code(name) for name in parsed.names):

@@ -35,7 +35,7 @@ def read_tensors(data: bytes) -> dict[str, Shaped[np.ndarray, "..."]]:
     """
     if not data.startswith(b"PK"):
         raise _refusal(
-            "it is not in torch's zip format (torch 1.6 or later); load it with SB3 where you trust it, and save it again"
+            "it is not in torch's zip format (torch 1.6 and later); where you trust it, load it with SB3 and save it"
         )
     archive = Archive(data, "policy.pth", members=MAX_MEMBERS)
     pickles = [name for name in archive.members if name.endswith("/data.pkl") and name.count("/") == 1]

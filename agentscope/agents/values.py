@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from agentscope.agents.pickles import Call, Name
 from agentscope.agents.plain import plain_text
 from agentscope.errors import RefusedFile
 
-MAX_ARRAY = 2**22  # elements
+MAX_ARRAY = 2**20  # elements
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
 _DTYPE_NAMES = {"?", "b1", "bool", *(f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8))}
 
@@ -40,7 +40,11 @@ def read_dtype(record: Any, what: str) -> np.dtype[Any]:
         text: Any = record.name
     elif isinstance(record, Call) and record.function == Name("numpy", "dtype") and record.args:
         text = record.args[0]
-        order = record.state[0][1] if record.state and isinstance(record.state[0], tuple) and len(record.state[0]) > 1 else "|"
+        order = (
+            record.state[0][1]
+            if record.state and isinstance(record.state[0], tuple) and len(record.state[0]) > 1
+            else "|"
+        )
         if order not in ("<", "|", "="):
             raise refused(what, "its numbers are not little-endian")
     else:
@@ -49,7 +53,8 @@ def read_dtype(record: Any, what: str) -> np.dtype[Any]:
     text = names.get(text, text) if isinstance(text, str) else None
     if text not in _DTYPE_NAMES:
         raise refused(what, "a numpy dtype that is not a plain number")
-    return np.dtype(text)
+    dtype: np.dtype[Any] = np.dtype(text)
+    return dtype
 
 
 def _raw(record: Any, what: str) -> bytes:
@@ -141,14 +146,25 @@ def python_text(value: Any, depth: int = 0) -> str | None:
     if value is None or isinstance(value, bool | int | float | str):
         return value if isinstance(value, str) and depth == 0 else repr(value)
     if isinstance(value, list | tuple):
-        parts = [python_text(part, depth + 1) for part in value[:100]]
-        if any(part is None for part in parts):
+        inner = _joined(value, depth)
+        if inner is None:
             return None
-        inner = ", ".join(str(part) for part in parts)
         return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, dict) and len(value) <= 100:
-        pairs = [(python_text(k, depth + 1), python_text(v, depth + 1)) for k, v in value.items()]
-        if any(None in pair for pair in pairs):
+    if isinstance(value, dict):
+        inner = _joined([part for pair in value.items() for part in pair], depth)
+        if inner is None:
             return None
-        return "{" + ", ".join(f"{k}: {v}" for k, v in pairs) + "}"
+        parts = [python_text(part, depth + 1) for pair in value.items() for part in pair]
+        return "{" + ", ".join(f"{key}: {held}" for key, held in zip(parts[::2], parts[1::2], strict=True)) + "}"
     return None
+
+
+def _joined(values: Sequence[Any], depth: int) -> str | None:
+    """Texts with commas between them; None as soon as one has none or they grow long (shared parts may repeat)."""
+    texts: list[str] = []
+    for value in values:
+        text = python_text(value, depth + 1)
+        if text is None or sum(map(len, texts)) + len(text) > 2000 or len(texts) > 200:
+            return None
+        texts.append(text)
+    return ", ".join(texts)

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from agentscope.agents.archive import MAX_FILE, Archive
-from agentscope.agents.pickles import Parsed, read_pickle
+from agentscope.agents.pickles import MAX_OPCODES, Parsed, read_pickle
 from agentscope.agents.plain import plain_text
 from agentscope.agents.tensors import read_tensors
 from agentscope.errors import RefusedFile, UnknownAgent
 
 MAX_JSON = 8 * 2**20
 MAX_KEYS = 256
+MAX_ALL_OPCODES = 300_000  # of all blobs together: bounds the work that one file can ask for
 MEMBERS = (
     "data", "policy.pth", "policy.optimizer.pth", "pytorch_variables.pth", "_stable_baselines3_version",
     "system_info.txt", "actor.optimizer.pth", "critic.optimizer.pth", "ent_coef_optimizer.pth",
@@ -46,6 +47,7 @@ class ZipContents:
     version: str
     data: Mapping[str, Any]
     policy: bytes
+    _read: dict[str, Parsed | RefusedFile] = field(default_factory=dict, repr=False, compare=False)
 
     def is_blob(self, key: str) -> bool:
         """Whether SB3's own loader would unpickle this entry."""
@@ -58,7 +60,21 @@ class ZipContents:
         return tuple(key for key in self.data if self.is_blob(key))
 
     def blob(self, key: str) -> Parsed:
-        """One blob as inert records."""
+        """One blob as inert records; read once, whoever asks.
+
+        Raises: RefusedFile: it is damaged, or the caps on this blob or on all blobs together are reached.
+        """
+        if key not in self._read:
+            try:
+                self._read[key] = self._parse(key)
+            except RefusedFile as error:
+                self._read[key] = error
+        found = self._read[key]
+        if isinstance(found, RefusedFile):
+            raise found
+        return found
+
+    def _parse(self, key: str) -> Parsed:
         what = f"data[{plain_text(key, 40)!r}]"
         text = self.data[key][SERIALIZED]
         if not isinstance(text, str):
@@ -67,7 +83,8 @@ class ZipContents:
             data = base64.b64decode(text.encode("ascii"), validate=True)
         except (binascii.Error, UnicodeEncodeError):
             raise RefusedFile(f"{what} is refused: its serialized part is not base64 (docs/loader.md).") from None
-        return read_pickle(data, what)
+        spent = sum(found.opcodes if isinstance(found, Parsed) else MAX_OPCODES for found in self._read.values())
+        return read_pickle(data, what, opcodes=max(0, min(MAX_OPCODES, MAX_ALL_OPCODES - spent)))
 
     @cached_property
     def tensors(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
-from agentscope.drawing.svg import drawing, element, label, line, number, paint, rectangle
+from agentscope.drawing.svg import Value, drawing, element, label, line, number, paint, rectangle
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def bars_svg(bars: Sequence[Bar], *, title: str) -> str:
             low, high = left + width * _share(bar.low), left + width * _share(bar.high)
             parts.append(line(low, middle, high, middle, stroke=paint("warn")))
             parts += [line(end, middle - 5, end, middle + 5, stroke=paint("warn")) for end in (low, high)]
-        parts.append(label(left + width + 8, middle + 4, f"{bar.value:.3f} {bar.note}".strip()))
+        parts.append(label(left + width + 8, middle + 4, f"{_figure(bar.value)} {bar.note}".strip()))
     bottom = 10 + step * len(bars)
     parts += [label(left + width * share, bottom + 16, number(share), anchor="middle", role="faint")
               for share in (0.0, 0.5, 1.0)]  # fmt: skip
@@ -100,14 +100,25 @@ def gain_map_svg(
             x = left + cell_width * column
             strength = min(1.0, abs(gain) / 0.5)
             style = f"fill:{paint('good' if gain > 0 else 'warn')};fill-opacity:{0.08 + 0.82 * strength:.2f}"
-            place = {"x": x + 1, "y": y + 1, "width": cell_width - 2, "height": cell_height - 2, "style": style}
-            parts += [element("rect", dict(place)), label(x + cell_width / 2, y + 14, f"{gain:+.2f}", anchor="middle")]
+            place: dict[str, Value] = {
+                "x": x + 1,
+                "y": y + 1,
+                "width": cell_width - 2,
+                "height": cell_height - 2,
+                "style": style,
+            }
+            parts += [element("rect", place), label(x + cell_width / 2, y + 14, f"{gain:+.2f}", anchor="middle")]
     return drawing(left + cell_width * len(layers) + 8, top + cell_height * len(concepts) + 6, parts, title=title)
 
 
 def _share(value: float) -> float:
     """The value held between 0 and 1, so that no bar leaves its chart."""
     return min(1.0, max(0.0, value))
+
+
+def _figure(value: float) -> str:
+    """Three decimals; what is short of 1 is never printed as 1."""
+    return f"{min(value, 0.999) if value < 1 else value:.3f}"
 
 
 def _ticks(largest: int) -> list[int]:

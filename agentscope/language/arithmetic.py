@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from agentscope.errors import TextError
+from agentscope.language.tables import items_of
 from agentscope.language.tree import Node
 
 Mask = np.ndarray  # bool, broadcastable to the lanes
@@ -43,8 +44,8 @@ def fold(operator: str, left: np.ndarray, right: np.ndarray, mask: Mask, node: N
 
 def choose(mask: Mask, yes: Value, no: Value) -> Value:
     """`yes` where the mask holds, item by item for tuples."""
-    if isinstance(yes, tuple):
-        return tuple(choose(mask, a, b) for a, b in zip(yes, no, strict=True))
+    if not isinstance(yes, np.ndarray | np.generic):
+        return tuple(choose(mask, a, b) for a, b in zip(items_of(yes), items_of(no), strict=True))
     return np.where(mask, yes, no)
 
 

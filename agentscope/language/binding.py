@@ -11,7 +11,12 @@ from jaxtyping import Bool, Int, Shaped
 
 from agentscope.concepts import KIND_DTYPES, Concept
 from agentscope.contracts import (
-    InspectableEnv, Network, States, action_concepts_of, concepts_of, legal_actions_of,
+    InspectableEnv,
+    Network,
+    States,
+    action_concepts_of,
+    concepts_of,
+    legal_actions_of,
 )  # fmt: skip
 from agentscope.errors import ContractBroken, TextError
 from agentscope.language.vocabulary import Signature, Vocabulary, vocabulary_of
@@ -132,7 +137,7 @@ class _StateReader:
         assert signature is not None
         values = _shaped(self.concepts[name].measure(self.states), signature, self.vocabulary, len(self.states))
         dtype = KIND_DTYPES[signature.kind]
-        if dtype is np.int64 and values.dtype.kind not in "iub" or dtype is np.bool_ and values.dtype.kind not in "b":
+        if values.dtype.kind not in {"flag": "b", "number": "fiu"}.get(signature.kind, "iu"):
             raise ContractBroken(f"{name} is a {signature.kind}, but its values are {values.dtype}")
         values = values.astype(dtype, copy=False)
         low, high = _bounds(signature)

@@ -8,9 +8,23 @@ from typing import NoReturn
 from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.intervals import (
-    BOOL, FLOAT, Abstract, Items, Scalar, Unsound, as_float, combine, extreme, join, magnitude, negate, total, whole,
+    BOOL,
+    FLOAT,
+    Abstract,
+    Items,
+    Scalar,
+    Unsound,
+    as_float,
+    combine,
+    extreme,
+    join,
+    magnitude,
+    negate,
+    total,
+    whole,
 )  # fmt: skip
-from agentscope.language.limits import Limits
+from agentscope.language.limits import LOOSE_TUPLE, Limits
+from agentscope.language.tables import packed
 from agentscope.language.vocabulary import Signature, Vocabulary
 
 Names = dict[str, Abstract]
@@ -56,6 +70,7 @@ class _Checker:
         self.functions = functions
         self.tables: Names = {}
         self.known: dict[tuple[str, tuple[Abstract, ...]], Abstract] = {}
+        self.joined: dict[Items, Abstract] = {}  # what some item of a tuple is
         self.returned: list[Abstract] = []
         self.in_strategy = True
         self.steps = 0
@@ -98,9 +113,10 @@ class _Checker:
         self.step(node)
         match node:
             case tree.Assign():
-                return {**names, node.name: self.value(node.value, names)}
+                return {**names, node.name: self.loose(node.value, self.value(node.value, names))}
             case tree.Return():
-                self.returned.append(self.action(node, names) if self.in_strategy else self.value(node.value, names))
+                value = self.action(node, names) if self.in_strategy else self.value(node.value, names)
+                self.returned.append(self.loose(node, value))
                 return None
             case tree.If():
                 return self.branches(node, names)
@@ -158,6 +174,12 @@ class _Checker:
         if self.steps > self.limits.analysis_steps:
             _fail("the bounds of this text take too long to settle; bound its sums with min() and max()", node)
 
+    def loose(self, node: tree.Node, value: Abstract) -> Abstract:
+        """Only tables are long: a tuple that is assigned or chosen takes memory in every lane."""
+        if isinstance(value, Items) and value.leaves > LOOSE_TUPLE:
+            _fail(f"a tuple of more than {LOOSE_TUPLE} numbers is a table: name it at the top and index it", node)
+        return value
+
     def flag(self, node: tree.Expr, names: Names) -> Scalar:
         value = self.value(node, names)
         if not isinstance(value, Scalar) or value.kind != "bool":
@@ -192,7 +214,7 @@ class _Checker:
             case tree.TableName():
                 return self.tables[node.name]
             case tree.Tuple():
-                return Items(tuple(self.value(item, names) for item in node.items))
+                return Items(tuple(self.value(item, names) for item in node.items), packed(node) is not None)
             case tree.Index():
                 return self.indexed(node, names)
             case tree.ConceptCall() | tree.After():
@@ -226,7 +248,8 @@ class _Checker:
                 return BOOL
             case tree.Choose():
                 self.flag(node.condition, names)
-                return self.at(node, join, self.value(node.yes, names), self.value(node.no, names))
+                yes = self.loose(node.yes, self.value(node.yes, names))
+                return self.at(node, join, yes, self.loose(node.no, self.value(node.no, names)))
             case tree.Builtin(name="abs"):
                 return self.at(node, magnitude, self.number(node.arguments[0], names))
             case tree.Builtin():
@@ -251,10 +274,16 @@ class _Checker:
         self.index(node.index, names, len(container.items), "an index of this tuple")
         if isinstance(node.index, tree.Number):
             return container.items[int(node.index.value)]
-        result = container.items[0]
-        for item in container.items[1:]:
-            result = self.at(node, join, result, item)
-        return result
+        if not container.packed and container.leaves > LOOSE_TUPLE:
+            _fail(f"a table of more than {LOOSE_TUPLE} numbers has rows of one length and one kind of number", node)
+        if container not in self.joined:
+            result = container.items[0]
+            for item in container.items[1:]:
+                result = self.at(node, join, result, item)
+            if isinstance(result, Items):
+                result = Items(result.items, container.packed)
+            self.joined[container] = result
+        return self.joined[container]
 
     def concept(self, node: tree.ConceptCall | tree.After, names: Names) -> Abstract:
         signature = self.vocabulary.signature(node.name)

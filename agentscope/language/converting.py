@@ -35,8 +35,8 @@ def expression(node: ast.expr, scope: Scope) -> tree.Expr:
                 operands = tuple(expression(value, scope) for value in node.values)
                 return tree.Logic("and" if isinstance(node.op, ast.And) else "or", operands, **place(node))
             case ast.IfExp():
-                parts = [expression(part, scope) for part in (node.test, node.body, node.orelse)]
-                return tree.Choose(*parts, **place(node))
+                condition, yes = expression(node.test, scope), expression(node.body, scope)
+                return tree.Choose(condition, yes, expression(node.orelse, scope), **place(node))
             case ast.Tuple(elts=items) if items:
                 return tree.Tuple(_each(items, scope), **place(node))
             case ast.Subscript(slice=ast.Slice()):
@@ -53,9 +53,16 @@ def _each(nodes: Sequence[ast.expr], scope: Scope) -> tuple[tree.Expr, ...]:
 
 
 def _name_of(node: ast.AST) -> str:
-    return {"ListComp": "a list", "List": "a list", "GeneratorExp": "a generator expression outside sum min max any all count",
-            "Lambda": "a lambda outside argmax", "UnaryOp": "this operator", "Starred": "a starred argument",
-            "Tuple": "an empty tuple"}.get(type(node).__name__, type(node).__name__.lower())  # fmt: skip
+    told = {
+        "ListComp": "a list",
+        "List": "a list",
+        "GeneratorExp": "a generator expression outside sum min max any all count",
+        "Lambda": "a lambda outside argmax",
+        "UnaryOp": "this operator",
+        "Starred": "a starred argument",
+        "Tuple": "an empty tuple",
+    }
+    return told.get(type(node).__name__, type(node).__name__.lower())
 
 
 def _literal(node: ast.Constant) -> tree.Number:
@@ -100,13 +107,14 @@ def _call(node: ast.Call, scope: Scope) -> tree.Expr:
     if node.keywords:
         fail("arguments are given by position; only argmax takes key=", node.keywords[0].value)
     if name in AGGREGATES and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-        return _aggregate(name, node.args[0], scope)
+        return _aggregate(node, node.args[0], scope)
     if name == "after":
         return _after(node, scope)
-    if name in ("min", "max") and len(node.args) >= 2 or name == "abs" and len(node.args) == 1:
+    if (name in ("min", "max") and len(node.args) >= 2) or (name == "abs" and len(node.args) == 1):
         return tree.Builtin(name, _each(node.args, scope), **place(node))
     if name in AGGREGATES or name == "abs":
-        fail(f"{name} takes a generator expression, e.g. {name}(height(c) > 3 for c in columns)", node)
+        element = "f(c) > 3" if name in ("any", "all", "count") else "f(c)"
+        fail("abs takes one number" if name == "abs" else f"write {name}({element} for c in domain)", node)
     signature = scope.vocabulary.signature(name)
     if signature is not None:
         _count(node, name, len(node.args), len(signature.axis) + signature.of_action)
@@ -151,7 +159,7 @@ def _argmax(node: ast.Call, scope: Scope) -> tree.ArgMax:
         return tree.ArgMax(domain, variable, expression(key.body, scope), **place(node))
 
 
-def _aggregate(name: str, node: ast.GeneratorExp, scope: Scope) -> tree.Aggregate:
+def _aggregate(call: ast.Call, node: ast.GeneratorExp, scope: Scope) -> tree.Aggregate:
     clauses: list[tree.Clause] = []
     outer = set(scope.locals)
     for clause in node.generators:
@@ -165,7 +173,8 @@ def _aggregate(name: str, node: ast.GeneratorExp, scope: Scope) -> tree.Aggregat
         clauses.append(tree.Clause(variable, domain, _each(clause.ifs, scope), **place(clause.target)))
     element = expression(node.elt, scope)
     scope.locals = outer
-    return tree.Aggregate(name, element, tuple(clauses), **place(node))
+    assert isinstance(call.func, ast.Name)
+    return tree.Aggregate(call.func.id, element, tuple(clauses), **place(call))
 
 
 def block(nodes: Sequence[ast.stmt], scope: Scope) -> tuple[tree.Statement, ...]:
@@ -181,8 +190,8 @@ def _statement(node: ast.stmt, scope: Scope) -> tree.Statement:
                 number = scope.returns - 1
                 return tree.Return(expression(value, scope), number=number, **place(node))
             case ast.Assign(targets=[ast.Name(id=name)]):
-                value = expression(node.value, scope)
-                return tree.Assign(_local(name, node, scope), value, **place(node))
+                assigned = expression(node.value, scope)
+                return tree.Assign(_local(name, node, scope), assigned, **place(node))
             case ast.AugAssign(target=ast.Name()):
                 return _augmented(node, scope)
             case ast.If():

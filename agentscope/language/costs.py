@@ -59,7 +59,8 @@ class _Counter:
         match node:
             case tree.For():
                 inner = self._together(node.body)
-                return self._checked(Cost(1 + node.domain.length * inner.operations, inner.width, inner.names + 1), node)
+                operations = 1 + node.domain.length * inner.operations
+                return self._checked(Cost(operations, inner.width, inner.names + 1), node)
             case tree.Aggregate():
                 cost = self._together([node.element])
                 for clause in reversed(node.clauses):
@@ -74,7 +75,8 @@ class _Counter:
                 total = given.operations + called.operations
                 return self._checked(Cost(total, max(given.width, called.width), given.names + called.names), node)
         cost = self._together(tuple(tree.children(node)))
-        return Cost(cost.operations, cost.width, cost.names + isinstance(node, tree.Assign))
+        held = len(node.items) if isinstance(node, tree.Tuple) else isinstance(node, tree.Assign)
+        return Cost(cost.operations, cost.width, cost.names + held)
 
     def _together(self, nodes: Sequence[tree.Node]) -> Cost:
         costs = [self.node(node) for node in nodes]
@@ -102,9 +104,7 @@ class _Counter:
         return cost
 
 
-def cost_of_program(
-    functions: Sequence[tree.Function], tables: Sequence[tree.Table], limits: Limits
-) -> Cost:
+def cost_of_program(functions: Sequence[tree.Function], tables: Sequence[tree.Table], limits: Limits) -> Cost:
     """Bounds of a program; refuses recursion, and helpers that nothing calls.
 
     Raises: TextError: a bound lies above the limits.

@@ -74,7 +74,7 @@ def evaluate_expression(
     _refuse_other_vocabulary(expression, binding.vocabulary)
     batch = _batch_for(expression.lane_bytes, binding, states)
     dtype = {"bool": np.bool_, "int": np.int64, "float": np.float64}[expression.kind]
-    result = np.zeros(len(batch), dtype=dtype)
+    result: np.ndarray = np.zeros(len(batch), dtype=dtype)
     start = 0
     for chunk in batch.chunks:
         with np.errstate(all="ignore"):
@@ -150,7 +150,6 @@ class _Run(Lanes):
         super().__init__(chunk, recorder)
         self.program = program
         self.functions = {function.name: function for function in program.functions} if program else {}
-        self.tables = {table.name: table.value for table in program.tables} if program else {}
 
     def strategy(self) -> tuple[np.ndarray, np.ndarray]:
         """The actions and the lines that decided them."""
@@ -161,6 +160,10 @@ class _Run(Lanes):
         assert frame.lines is not None
         actions = np.broadcast_to(np.asarray(frame.result), (states,)).astype(np.int64)
         return actions, np.broadcast_to(frame.lines, (states,))
+
+    def table(self, name: str) -> Value:
+        assert self.program is not None
+        return self.program.arrays[name]
 
     def function(self, node: tree.FunctionCall, arguments: Sequence[Value], mask: Mask) -> Value:
         function = self.functions[node.name]
@@ -229,4 +232,4 @@ class _Run(Lanes):
 
 def _written(mask: Mask, value: Value, old: Value | None) -> Value:
     """The new value in the lanes of the mask, the old one elsewhere; the checker proved that the rest is never read."""
-    return value if old is None or mask.all() else choose(mask, value, old)
+    return value if old is None or value is old or mask.all() else choose(mask, value, old)

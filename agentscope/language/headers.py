@@ -43,7 +43,8 @@ def header_for(
     environment: str, kwargs: Mapping[str, Scalar], *, network: str = "", level: int = 1, notes: tuple[str, ...] = ()
 ) -> Header:
     """The header of a text about this environment, with its arguments sorted and its notes sanitised."""
-    return Header(LANGUAGE_VERSION, environment, tuple(sorted(kwargs.items())), network, level, tuple(map(_plain, notes)))
+    arguments = tuple(sorted(kwargs.items()))
+    return Header(LANGUAGE_VERSION, environment, arguments, network, level, tuple(map(_plain, notes)))
 
 
 def write_header(header: Header) -> str:

@@ -7,7 +7,7 @@ float as long as its magnitude stays below 2^53, so arithmetic among mixed value
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentscope.language.limits import EXACT_IN_FLOAT, INT64_HIGH, INT64_LOW
 
@@ -31,11 +31,32 @@ class Scalar:
         return self.kind != "float" or self.mixed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Items:
-    """A tuple."""
+    """A tuple; `packed` marks a literal table that evaluates as one array.
+
+    Compared by a hash of its items that is taken once: tables of thousands of numbers are passed to helpers.
+    """
 
     items: tuple[Abstract, ...]
+    packed: bool = False
+    leaves: int = field(init=False)
+    key: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        leaves = sum(item.leaves if isinstance(item, Items) else 1 for item in self.items)
+        object.__setattr__(self, "leaves", leaves)
+        object.__setattr__(self, "key", hash((self.items, self.packed)))
+
+    def __hash__(self) -> int:
+        return self.key
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Items) or self.key != other.key:
+            return False
+        return self.packed == other.packed and self.items == other.items
 
 
 Abstract = Scalar | Items

@@ -14,6 +14,7 @@ from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.arithmetic import COMPARISONS, Mask, Value, choose, extreme, first_best, fold, number, total
 from agentscope.language.batches import Chunk
+from agentscope.language.tables import Packed, Rows, packed, picked
 from agentscope.language.tracing import Recorder
 
 Names = dict[str, Value]
@@ -28,7 +29,7 @@ class Lanes:
         self.rows = np.arange(len(chunk))
         self.depth = 1  # axes of the lanes here: states, and one for each loop around
         self.constants: dict[int, np.ndarray] = {}
-        self.tables: dict[str, tree.Expr] = {}
+        self.rows_known: dict[int, Packed | None] = {}
 
     def function(self, node: tree.FunctionCall, arguments: Sequence[Value], mask: Mask) -> Value:
         raise NotImplementedError
@@ -44,7 +45,7 @@ class Lanes:
             case tree.Variable():
                 return names[node.name]
             case tree.TableName():
-                return self.value(self.tables[node.name], {}, mask)
+                return self.table(node.name)
             case tree.Arithmetic():
                 result = self.value(node.first, names, mask)
                 for operator, operand in node.steps:
@@ -63,7 +64,7 @@ class Lanes:
             case tree.Choose():
                 return self.chosen(node, names, mask)
             case tree.Tuple():
-                return tuple(self.value(item, names, mask) for item in node.items)
+                return self.row(node, names, mask)
             case tree.Index():
                 return self.indexed(node, names, mask)
             case tree.FunctionCall():
@@ -79,6 +80,16 @@ class Lanes:
         if id(node) not in self.constants:
             self.constants[id(node)] = np.array(node.value)
         return self.constants[id(node)]
+
+    def table(self, name: str) -> Value:
+        raise NotImplementedError
+
+    def row(self, node: tree.Tuple, names: Names, mask: Mask) -> Value:
+        """A tuple: one array where it is literal, else its items."""
+        if id(node) not in self.rows_known:
+            self.rows_known[id(node)] = packed(node)
+        known = self.rows_known[id(node)]
+        return tuple(self.value(item, names, mask) for item in node.items) if known is None else known
 
     def compare(self, node: tree.Compare, names: Names, mask: Mask) -> np.ndarray:
         left = self.value(node.first, names, mask)
@@ -125,9 +136,10 @@ class Lanes:
     def indexed(self, node: tree.Index, names: Names, mask: Mask) -> Value:
         container = self.value(node.container, names, mask)
         if isinstance(node.index, tree.Number):
-            return container[int(node.index.value)]
+            place = int(node.index.value)
+            return container.item(place) if isinstance(container, Packed | Rows) else container[place]
         index = self.within(self.value(node.index, names, mask), len(container), mask, node.index)
-        return _picked(container, index)
+        return picked(container, index)
 
     def within(self, index: np.ndarray, length: int, mask: Mask, node: tree.Expr) -> np.ndarray:
         """The index, checked in the lanes that are taken; any valid index elsewhere."""
@@ -247,14 +259,3 @@ class Lanes:
         if (mask & ~active.any(axis=0)).any():
             raise TextError("argmax of nothing: some state has no legal action", node.line, node.column)
         return first_best(keys, active)
-
-
-def _picked(container: tuple[Value, ...], index: np.ndarray) -> Value:
-    """container[index] in every lane, item by item for nested tuples."""
-    if isinstance(container[0], tuple):
-        return tuple(_picked(items, index) for items in zip(*container, strict=True))
-    if all(item.ndim == 0 for item in container):
-        return np.array([item.item() for item in container])[index]
-    shape = np.broadcast_shapes(index.shape, *[item.shape for item in container])
-    stacked = np.stack([np.broadcast_to(item, shape) for item in container])
-    return np.take_along_axis(stacked, np.broadcast_to(index, shape)[None], axis=0)[0]

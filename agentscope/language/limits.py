@@ -13,14 +13,14 @@ class Limits:
         characters: length of the text in UTF-8 bytes.
         tokens: names, numbers, operators and brackets.
         nesting: open brackets, indented blocks, runs of prefix operators, and depth of the tree.
-        digits: digits of one number, its exponent left out.
+        digits: significant digits of one number, its exponent left out.
         operations: loop bounds x call tree: elementary operations for one state.
         lane_bytes: memory that one state may take while it is evaluated.
         analysis_steps: work of the checker, which follows loops until the bounds of their values settle.
     """
 
     characters: int = 256 * 1024
-    tokens: int = 50_000
+    tokens: int = 40_000
     nesting: int = 64
     digits: int = 18
     operations: int = 100_000
@@ -38,6 +38,7 @@ DECOMPILATION_LIMITS = Limits(
 )
 
 IDENTIFIER_LENGTH = 64
+LOOSE_TUPLE = 256  # numbers in a tuple that is computed, assigned or of several kinds; tables may be longer
 UNBOUNDED = 2**31  # bound of a count or choice concept that declares none; measured values are checked against it
 EXACT_IN_FLOAT = 2**53  # every integer of smaller magnitude is a float64 exactly
 INT64_LOW, INT64_HIGH = -(2**63), 2**63 - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from agentscope.errors import TextError
 from agentscope.language import tree
@@ -14,6 +15,7 @@ from agentscope.language.limits import STRATEGY_LIMITS, Limits
 from agentscope.language.names import Scope, fail, place
 from agentscope.language.printing import lines_of_returns
 from agentscope.language.scanning import scan
+from agentscope.language.tables import table_value
 from agentscope.language.vocabulary import Vocabulary
 
 
@@ -33,10 +35,8 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
         read_header(text), tables, functions, vocabulary, lane_bytes=cost.lane_bytes, operations=cost.operations
     )
     check_program(program, limits)
-    lines = lines_of_returns(program)
-    return tree.Program(
-        program.header, tables, functions, vocabulary, lines, lane_bytes=cost.lane_bytes, operations=cost.operations
-    )
+    arrays = {table.name: table_value(table.value) for table in tables}
+    return replace(program, return_lines=lines_of_returns(program), arrays=arrays)
 
 
 def parse_expression(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -> tree.Expression:

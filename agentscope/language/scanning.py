@@ -17,8 +17,10 @@ _TOKEN = re.compile(
 _PREFIX = frozenset({"-", "+", "not", "lambda"})
 _CLOSES = {"(": ")", "[": "]"}
 _REFUSED_WORDS = frozenset(
-    "import from class global nonlocal del while with try except finally raise assert yield async await "
-    "pass break continue is None".split()
+    {
+        *("import", "from", "class", "global", "nonlocal", "del", "while", "with", "try", "except", "finally", "raise"),
+        *("assert", "yield", "async", "await", "pass", "break", "continue", "is", "None"),
+    }
 )
 _WHY = {
     '"': "strings are no part of the language",
@@ -130,8 +132,8 @@ class _Scanner:
 
     def _number(self, token: str, column: int) -> None:
         mantissa, _, exponent = token.lower().partition("e")
-        digits = mantissa.replace(".", "")
-        if len(digits) > self.limits.digits:
+        digits = mantissa.replace(".", "").lstrip("0")
+        if len(digits) > self.limits.digits or len(token) > self.limits.digits + 12:  # zeros before the first digit
             raise TextError(f"a number has at most {self.limits.digits} digits", self.line, column)
         if len(exponent.lstrip("+-")) > 3 or float(token) == float("inf"):
             raise TextError("a number lies within float64: its magnitude is below 1.8e308", self.line, column)

@@ -5,7 +5,7 @@ Chains of one precedence (`a + b - c`) are one node, so that a score of a hundre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -251,6 +251,7 @@ class Program:
         return_lines: line in the canonical print of each Return, by its number.
         lane_bytes: bound on the memory that one state takes.
         operations: bound on the elementary operations for one state.
+        arrays: the tables as they are evaluated, by name.
     """
 
     header: Header | None
@@ -260,6 +261,7 @@ class Program:
     return_lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
     lane_bytes: int = field(default=0, compare=False)
     operations: int = field(default=0, compare=False)
+    arrays: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def strategy(self) -> Function:

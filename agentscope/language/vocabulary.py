@@ -14,7 +14,9 @@ from agentscope.contracts import InspectableEnv, action_concepts_of, concepts_of
 from agentscope.errors import ContractBroken
 from agentscope.language.limits import IDENTIFIER_LENGTH, UNBOUNDED
 
-RESERVED = frozenset({"sum", "min", "max", "any", "all", "count", "argmax", "after", "range", "abs", "actions", "strategy"})
+RESERVED = frozenset(
+    {"sum", "min", "max", "any", "all", "count", "argmax", "after", "range", "abs", "actions", "strategy"}
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Vocabulary:
     def _labels(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "actions", self.action_names
         yield from ((f"axis {name}", labels) for name, labels in self.axes.items())
-        yield from ((f"choice of {s.name}", s.choices) for s in [*self.concepts.values(), *self.action_concepts.values()])
+        every = [*self.concepts.values(), *self.action_concepts.values()]
+        yield from ((f"choice of {signature.name}", signature.choices) for signature in every)
 
 
 def is_identifier(label: str) -> bool:

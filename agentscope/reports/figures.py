@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentscope.reports.gist import counted, figure, listed
@@ -10,6 +10,8 @@ from agentscope.reports.sanitising import plain_text
 
 CONTROLS = ("input", "untrained", "random", "task")
 SETS = ("network", "strategy", "edited", "reachable", "unseen_levels")
+RETURNS = {"network_return": "network return", "strategy_return": "text return", "difference": "text minus network"}
+FIRST = ("layer", "name", "id", "feature", "line", "text", "episode", "step", "score", *CONTROLS, "gain")
 Row = Mapping[str, Any]
 
 
@@ -24,7 +26,7 @@ def agreement_cells(part: Row) -> list[str]:
     shares = [share(part[name]) for name in ("without_near_ties", "near_tie_share", "equally_good", "regret")]
     fitted = "yes" if part["fitted_on"] else "no"
     counts = [f"{part['states']:,}", f"{part['episodes']:,}"]
-    return [*counts, share(part["agreement"]), interval(part), share(part["raw"]), *shares, fitted]
+    return [*counts, share(part["agreement"]), interval(part, between="-"), share(part["raw"]), *shares, fitted]
 
 
 def frontier_points(strategy: Row) -> list[tuple[Row, bool]]:
@@ -46,6 +48,12 @@ def primitive_cells(row: Row) -> list[str]:
     return [shown(row["layer"] or "-"), share(row["score"]), *controls, gain]
 
 
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """Keys of the rows in the order of a table: what names the row first, then the figures, then the rest."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return sorted(keys, key=lambda key: (FIRST.index(key) if key in FIRST else len(FIRST), keys.index(key)))
+
+
 def size_of(strategy: Row) -> str:
     """Form and size of a text in one line."""
     counts = [counted(strategy[name], name[:-1]) for name in ("lines", "conditions", "constants", "bits")]
@@ -59,11 +67,11 @@ def share(value: float | None) -> str:
     return ">.999" if 0.9995 <= value < 1 else f"{value:.3f}"
 
 
-def interval(part: Row, digits: Any = share) -> str:
+def interval(part: Row, digits: Callable[[float], str] = share, *, between: str = " to ") -> str:
     """Both ends of an interval, or `exact` where every state was measured."""
     if part["low"] is None or part["high"] is None:
         return "exact"
-    return f"{digits(part['low'])} to {digits(part['high'])}"
+    return digits(part["low"]) + between + digits(part["high"])
 
 
 def cell(value: Any) -> str:

@@ -29,9 +29,9 @@ def write_gist(report: Mapping[str, Any]) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A share as per cent with one decimal; only what is exactly all or nothing is printed as 100 % or 0 %."""
+    """A share as per cent with one decimal; only what is exactly all or nothing is printed as 100% or 0%."""
     held = share if share in (0.0, 1.0) else min(0.999, max(0.001, share))
-    return f"{100 * held:.1f}".removesuffix(".0") + " %"
+    return f"{100 * held:.1f}".removesuffix(".0") + "%"
 
 
 def _failure(report: Mapping[str, Any]) -> str:
@@ -52,7 +52,7 @@ def _unexplained(report: Mapping[str, Any]) -> str:
     interval = ""
     if figures["low"] is not None and figures["high"] is not None:
         low, high = percent(1 - figures["high"]), percent(1 - figures["low"])
-        interval = f", 95 % interval {low} to {high}"
+        interval = f", 95% interval {low} to {high}"
     unexplained = percent(1 - figures["agreement"])
     return f"The text does not explain {unexplained} of the network's choices ({where}{interval})."
 
@@ -114,8 +114,11 @@ def _seeing(report: Mapping[str, Any]) -> str:
         return "Nothing was probed, so it is not known what the network sees."
     where = Counter(row["where"] for row in primitives)
     use = Counter(row["use"] for row in primitives)
-    sentence = (f"Of {counted(len(primitives), 'concept')} probed, {where['computed']} are computed by the network, "
-                f"{where['input']} can be read from the input as it is and {where['absent']} are absent")  # fmt: skip
+    total = counted(len(primitives), "probed concept")
+    sentence = (
+        f"Of {total}, the network computes {where['computed']}, {where['input']} can be read from the input as it is, "
+        f"and {where['absent']} cannot be read anywhere"
+    )
     tested = "whether it uses them is untested" if use["untested"] == len(primitives) else f"{use['used']} are used"
     return f"{sentence}; {tested}."
 
@@ -167,7 +170,7 @@ def _findings(report: Mapping[str, Any]) -> str:
     serious = [row for row in findings if row["severity"] != "info"]
     if not serious:
         return ""
-    return f"{counted(len(serious), 'finding')} deserve a second look, the first: {serious[0]['summary'].rstrip('.')}."
+    return f"To look at twice: {counted(len(serious), 'finding')}, the first: {serious[0]['summary'].rstrip('.')}."
 
 
 def counted(count: int, noun: str) -> str:

@@ -10,18 +10,20 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
 from agentscope.reports.figures import (
     CONTROLS,
+    RETURNS,
     Row,
     agreement_cells,
     by_agreement,
     by_gain,
     cell,
+    columns_of,
     frontier_points,
     interval,
     primitive_cells,
@@ -125,9 +127,7 @@ def _episodes(report: Row) -> str:
     episodes = (report["fidelity"] or {}).get("episodes")
     if not episodes:
         return ""
-    rows = [(name, cell(episodes[key]["mean"]), interval(episodes[key], digits=cell))
-            for name, key in (("network return", "network_return"), ("text return", "strategy_return"),
-                              ("difference", "difference"))]  # fmt: skip
+    rows = [(name, cell(episodes[key]["mean"]), interval(episodes[key], digits=cell)) for key, name in RETURNS.items()]
     rows.append(("identical episodes", share(episodes["identical"]), ""))
     rows.append(("first divergence, median step", cell(episodes["first_divergence"]), ""))
     rows += [(name.replace("_", " "), cell(value), "") for name, value in (episodes.get("extra") or {}).items()]
@@ -213,9 +213,20 @@ def _records(title: str, rows: Sequence[Row]) -> str:
     """Records behind a fold, the keys of the first as the head."""
     if not rows:
         return ""
-    keys = list(rows[0])
-    table = _table([key.replace("_", " ") for key in keys], [[cell(row.get(key)) for key in keys] for row in rows])
+    keys = columns_of(rows)
+    table = _table([key.replace("_", " ") for key in keys], [[_value(row.get(key)) for key in keys] for row in rows])
     return f"<details><summary>{_text(title)} ({len(rows)})</summary>{table}</details>"
+
+
+def _value(value: Any) -> str:
+    """A value of a record in one line, but a drawn state as it is."""
+    return value if isinstance(value, str) and "\n" in value else cell(value)
+
+
+def _block(value: Any) -> str:
+    """A cell, escaped; lines are kept where there are several."""
+    text = str(value)
+    return f"<pre>{escape(plain_text(text, multiline=True))}</pre>" if "\n" in text else _text(text)
 
 
 def _figure(svg: str) -> str:
@@ -225,5 +236,5 @@ def _figure(svg: str) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table that scrolls sideways on a narrow screen; every cell is escaped here."""
     top = "".join(f"<th>{_text(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{_text(item)}</td>" for item in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{_block(item)}</td>" for item in row) + "</tr>" for row in rows)
     return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"

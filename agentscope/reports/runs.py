@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -112,12 +112,20 @@ class RunFolder:
         self.write_text(name, buffer.getvalue())
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """A file of the folder by way of a temporary one, so that a crash leaves the old or the new, never a half."""
-        temporary = self.path / f".{name}.{secrets.token_hex(4)}"
+        """A file of bytes, whole or not at all."""
+        self.write_file(name, lambda path: path.write_bytes(content))
+
+    def write_file(self, name: str, write: Callable[[Path], object]) -> None:
+        """A file of the folder by way of a temporary one, so that a crash leaves the old or the new, never a half.
+
+        Args:
+            write: writes the file at the path that it is given, which has the same ending as `name`.
+        """
+        temporary = self.path / f".{secrets.token_hex(4)}.{name}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                temporary.write_bytes(content)
+                write(temporary)
                 os.replace(temporary, self.path / name)
             finally:
                 temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 Json = Any  # None, bool, int, float, str, list or dict of these
-MULTILINE_KEYS = frozenset({"text", "board", "render"})  # the only values in which a newline has a meaning
+MULTILINE_KEYS = frozenset({"text", "state"})  # the only values in which a newline has a meaning
 _REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})  # Cf holds the marks that turn text right to left
 
 
@@ -51,8 +51,13 @@ def to_plain(value: Any, path: str, why: dict[str, str]) -> Json:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name), f"{path}.{f.name}", why) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        named = sorted((plain_text(str(key)), item) for key, item in value.items())
-        return {key: to_plain(item, f"{path}.{key}", why) for key, item in named}
+        named: dict[str, Json] = {}
+        for key, item in sorted(((str(key), item) for key, item in value.items()), key=lambda pair: pair[0]):
+            name = plain_text(key)
+            while name in named:  # two keys that differ in unprintable characters only: neither may hide the other
+                name += "'"
+            named[name] = to_plain(item, f"{path}.{name}", why)
+        return dict(sorted(named.items()))
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [to_plain(item, f"{path}.{index}", why) for index, item in enumerate(value)]
     raise TypeError(f"{path} holds a {type(value).__name__}, which has no place in a report")

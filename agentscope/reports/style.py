@@ -4,8 +4,8 @@ STYLE = """
 :root{--ink:#1d2330;--faint:#667085;--rule:#d5dae2;--bar:#3b6ea5;--good:#2e8b57;--warn:#c46a1b;
 --paper:#fff;--panel:#f5f7fa;
 --keyword:#8d3a9e;--literal:#1f6f54;--name:#2459a6}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--faint:#98a2b3;--rule:#343b49;--bar:#6ea3dc;--good:#5cc28b;--warn:#e59a4f;
-
+@media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--faint:#98a2b3;--rule:#343b49;--bar:#6ea3dc;
+--good:#5cc28b;--warn:#e59a4f;
 --paper:#14181f;--panel:#1c222c;--keyword:#d08be0;--literal:#7fd1ae;--name:#8fb8f2}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}

@@ -13,11 +13,13 @@ from rich.text import Text
 
 from agentscope.reports.figures import (
     CONTROLS,
+    RETURNS,
     Row,
     agreement_cells,
     by_agreement,
     by_gain,
     cell,
+    columns_of,
     frontier_points,
     interval,
     primitive_cells,
@@ -27,6 +29,9 @@ from agentscope.reports.figures import (
 )
 from agentscope.reports.gist import figure, listed
 from agentscope.reports.sanitising import plain_text
+
+SET_HEAD = ("states", "epi-\nsodes", "agree-\nment", "95 %", "raw", "no near-\nties", "near-\nties", "equally\ngood",
+            "regret", "fitted\non it")  # fmt: skip
 
 
 def report_view(report: Row) -> Group:
@@ -73,8 +78,8 @@ def strategy_view(strategy: Row) -> Iterator[RenderableType]:
 def fidelity_view(fidelity: Row) -> Iterator[RenderableType]:
     """Agreement on each state set, least agreed first, then the paired episodes."""
     table = _table("agreement of text and network, least first")
-    for name in ("states", "episodes", "agreement", "95 %", "raw", "no near-\nties", "near-\nties", "equally\ngood",
-                 "regret", "fitted\non it"):  # fmt: skip
+    table.columns[0].no_wrap = True
+    for name in SET_HEAD:
         table.add_column(name, justify="right", no_wrap=True)
     for name, part in by_agreement(fidelity):
         _row(table, name, *agreement_cells(part))
@@ -91,11 +96,11 @@ def episodes_table(episodes: Row) -> Table:
     table = _table(f"played on the same {episodes['n']:,} seeds", head="")
     for name in ("mean", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
-    for key in ("network_return", "strategy_return", "difference"):
+    for key in RETURNS:
         part = episodes[key]
         _row(
             table,
-            key.replace("_", " ").replace("strategy", "text"),
+            RETURNS[key],
             figure(part["mean"]),
             interval(part, digits=figure),
         )
@@ -118,9 +123,9 @@ def frontier_table(strategy: Row) -> Table:
     for name in ("lines", "constants", "bits", "agreement"):
         table.add_column(name, justify="right", no_wrap=True)
     for point, chosen in frontier_points(strategy):
-        name = Text(("> " if chosen else "  ") + shown(point["form"]), style="bold" if chosen else "")
+        form = Text(("> " if chosen else "  ") + shown(point["form"]), style="bold" if chosen else "")
         sizes = [f"{point[key]:,}" for key in ("lines", "constants", "bits")]
-        _row(table, name, *sizes, share(point["agreement"]))
+        _row(table, form, *sizes, share(point["agreement"]))
     baseline = strategy.get("baseline")
     if baseline and baseline.get("agreement_without_near_ties") is not None:
         note = f"fitted to the optimal values alone: {cell(baseline['agreement_without_near_ties'])} without near-ties"
@@ -186,7 +191,16 @@ def comparison_view(comparison: Row) -> Iterator[RenderableType]:
     yield from fidelity_view(comparison["fidelity"])
     examples = (comparison["fidelity"].get("network") or {}).get("counterexamples") or []
     if examples:
-        yield records_table("counterexamples on the network's states", examples[:5])
+        yield records_table("counterexamples on the network's states, costliest first", examples[:5])
+        yield from drawn_state(examples[0])
+
+
+def drawn_state(example: Row) -> Iterator[RenderableType]:
+    """The state of a counterexample as its environment draws it, where that takes more than one line."""
+    state = example.get("state")
+    if isinstance(state, str) and "\n" in state:
+        yield Text("\nthe first of them:", style="dim")
+        yield Padding(Text(plain_text(state, multiline=True)), (0, 0, 0, 2))
 
 
 def document_view(document: Row, *, title: str) -> Group:
@@ -218,8 +232,9 @@ def findings_table(findings: Sequence[Row]) -> Table:
 
 
 def records_table(title: str, rows: Sequence[Row]) -> Table:
-    """Rows of equal keys as a table; the keys of the first row are its head."""
-    columns = list(rows[0])
+    """Records as a table, their keys as its head; what takes several lines, as drawn states do, is left out."""
+    drawn = {key for row in rows for key, value in row.items() if isinstance(value, str) and "\n" in value}
+    columns = [key for key in columns_of(rows) if key not in drawn] or columns_of(rows)
     table = _table(title, head=columns[0].replace("_", " "))
     for name in columns[1:]:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
@@ -240,7 +255,8 @@ def _features_line(features: Sequence[Row]) -> Text:
 def _table(title: str, *, head: str = "set") -> Table:
     """A table without side borders whose title reads as a heading."""
     heading = Text("\n" + shown(title), style="bold")
-    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    width = min(100, len(title) + 2)  # a table narrower than its title would break the title
+    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False, min_width=width)
     table.add_column(Text(shown(head)), overflow="fold")
     return table
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from agentscope.records import Comparison, Inspection, Primitive, StateSet
+from agentscope.records import Comparison, Inspection, Primitive
 from agentscope.reports.building import (
     Report,
     comparison_document,
@@ -19,6 +17,7 @@ from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, printed
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
+from agentscope.rollouts.storing import save_states, write_rollouts
 
 OTHERS = ("residual", "decompilation", "comparisons")  # blocks that other verbs than inspect write
 
@@ -36,9 +35,11 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
     if inspection.readouts:
         folder.write_arrays("readouts.npz", inspection.readouts)
     if inspection.exam is not None:
-        folder.write_arrays("states.npz", state_arrays(inspection.exam))
+        exam = inspection.exam
+        folder.write_file("states.npz", lambda path: save_states(path, exam))
     folder.write_rows("probes.csv", probe_rows(report["primitives"] or []))
-    folder.write_rows("rollouts.csv", inspection.rollouts)
+    if inspection.rollouts:
+        folder.write_file("rollouts.csv", lambda path: write_rollouts(path, inspection.rollouts))
     folder.write_text("findings.json", printed(report["findings"]))
     return _finish(folder, report)
 
@@ -69,12 +70,6 @@ def compare_document(report: Report, comparison: Comparison) -> dict[str, Any]:
     alone = with_comparison({**report, "comparisons": []}, comparison)
     why = {path: text for path, text in alone["why"].items() if path.startswith("comparisons.")}
     return {"schema": SCHEMA, "agent": report["agent"], "comparisons": [document], "why": why}
-
-
-def state_arrays(states: StateSet) -> dict[str, np.ndarray]:
-    """A state set as the arrays of states.npz: states, episode, step, and feature where the set has one."""
-    arrays = {"states": states.states, "episode": states.episode, "step": states.step}
-    return arrays if states.feature is None else {**arrays, "feature": states.feature}
 
 
 def probe_rows(primitives: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -29,7 +29,8 @@ def edited_states(
     if getattr(editor, "with_values_of", None) is not None:
         editor = editor.with_values_of(exam.states)
     draws = generator.random((len(exam), 2))
-    parts, names = [], ()
+    parts: list[tuple[np.ndarray, ...]] = []
+    names: tuple[str, ...] = ()
     for start in range(0, len(exam), CHUNK):
         edits: Edits = editor.edits(exam.states[start : start + CHUNK])
         names = edits.feature_names

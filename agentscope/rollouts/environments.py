@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from agentscope.contracts import InspectableEnv, Network, Scalar
 from agentscope.errors import BadCard, BadOption, EnvironmentMissing, SpaceMismatch
@@ -59,9 +60,11 @@ def check_spaces(network: Network, env: InspectableEnv) -> None:
     """
     space = env.observation_space
     shape = tuple(space.shape or ())
-    if tuple(network.observation_shape) != shape and not isinstance(space, gymnasium.spaces.Discrete):
+    read = tuple(network.observation_shape)
+    channels_last = space.dtype == np.uint8 and len(shape) == 3 and read == (shape[2], shape[0], shape[1])
+    if read != shape and not channels_last:  # SB3 stores images channels first, and the network transposes them
         raise SpaceMismatch(
-            f"{network.name} reads observations of shape {tuple(network.observation_shape)}, but {env.id} gives "
+            f"{network.name} reads observations of shape {read}, but {env.id} gives "
             f"{shape}. Name the environment that it was trained on with --env, its arguments with --env-kwargs."
         )
     actions = int(env.action_space.n)

@@ -53,7 +53,8 @@ class PlainEnv:
         self, make: Maker, *, id: str, kwargs: Mapping[str, Scalar] | None = None, component_names: tuple[str, ...] = ()
     ) -> None:
         env = make()
-        self.id, self.kwargs = id, dict(kwargs or {})
+        self.id = id
+        self.kwargs: Mapping[str, Scalar] = dict(kwargs or {})
         _check_spaces(env, id)
         self.observation_space: gymnasium.Space[Any] = env.observation_space
         actions: Any = env.action_space

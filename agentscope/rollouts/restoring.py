@@ -71,7 +71,7 @@ class Physics:
         self.env, self.limit = env, limit
         self.observation_is_memory = observation_is_memory
         env.reset(seed=0)
-        self.memory = (np.dtype(np.float64), (len(env.state),))
+        self.memory: tuple[np.dtype[Any], tuple[int, ...]] = (np.dtype(np.float64), (len(env.state),))
 
     def reset(self, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First observations and physical states."""
@@ -107,7 +107,7 @@ class CartPolePhysics(Physics):
 
     def __init__(self, env: CartPoleEnv, limit: int | None) -> None:
         super().__init__(env, limit, observation_is_memory=True)
-        self.vectors: dict[int, CartPoleVectorEnv] = {}
+        self.vectors: dict[int, Any] = {}
 
     def step(self, states: np.ndarray, actions: np.ndarray) -> Outcome:
         """One step of each state, all at once."""
@@ -137,7 +137,7 @@ class CartPolePhysics(Physics):
             for part in ("observations", "memory", "rewards", "terminated")
         )
 
-    def _vector(self, size: int) -> CartPoleVectorEnv:
+    def _vector(self, size: int) -> Any:
         if size not in self.vectors:
             sutton = bool(self.env._sutton_barto_reward)
             self.vectors[size] = CartPoleVectorEnv(num_envs=size, sutton_barto_reward=sutton)
@@ -152,7 +152,7 @@ class Replay:
     seed and the actions.
     """
 
-    observation_is_memory = False
+    observation_is_memory: bool = False
 
     def __init__(self, make: Maker, limit: int) -> None:
         self.make = make
@@ -160,7 +160,7 @@ class Replay:
         self.spare, self.limit = [env], limit
         self.space: Any = env.observation_space
         self.first_action = int(getattr(env.action_space, "start", 0))
-        self.memory = (np.dtype(np.int16), (limit,))
+        self.memory: tuple[np.dtype[Any], tuple[int, ...]] = (np.dtype(np.int16), (limit,))
         self.live: dict[tuple[int, bytes], gymnasium.Env[Any, Any]] = {}
 
     def reset(self, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

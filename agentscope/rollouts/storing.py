@@ -13,6 +13,7 @@ from agentscope.errors import RefusedFile
 from agentscope.records import StateSet
 
 LAYOUT = 1  # version of states.npz
+MOST_BYTES = 2**30  # unpacked: a small file can declare any size
 
 
 def save_states(path: Path, states: StateSet) -> None:
@@ -36,26 +37,32 @@ def save_states(path: Path, states: StateSet) -> None:
 def load_states(path: Path) -> StateSet:
     """Read a state set back; nothing in the file is ever unpickled.
 
-    Raises: RefusedFile: the file is missing, damaged, of another layout, or holds objects.
+    Raises: RefusedFile: the file is missing, damaged, too large, of another layout, or holds objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["layout"]) != LAYOUT:
-                raise RefusedFile(f"{path.name} has layout {stored['layout']}; this version reads layout {LAYOUT}.")
-            fields = [str(field) for field in stored["fields"]]
-            columns = {field: stored[f"state.{field}"] for field in fields}
-            dtype = np.dtype([(field, column.dtype, column.shape[1:]) for field, column in columns.items()])
-            states = np.empty(len(stored["episode"]), dtype=dtype)
-            for field, column in columns.items():
-                states[field] = column
-            feature = stored["feature"] if "feature" in stored.files else None
-            names = tuple(str(name) for name in stored["feature_names"])
-            return StateSet(
-                str(stored["name"]), states, stored["episode"], stored["step"], feature, names,
-                bool(stored["exhaustive"]),
-            )  # fmt: skip
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            if size > MOST_BYTES:
+                raise RefusedFile(f"{path.name} declares {size} bytes of states; at most {MOST_BYTES} are read.")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as stored:
+                return _state_set(path, {name: stored[name] for name in stored.files})
+    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise RefusedFile(f"{path.name} is no readable state set ({error}). Run `agentscope inspect` again.") from error
+
+
+def _state_set(path: Path, stored: dict[str, np.ndarray]) -> StateSet:
+    if int(stored["layout"]) != LAYOUT:
+        raise RefusedFile(f"{path.name} has layout {stored['layout']}; this version reads layout {LAYOUT}.")
+    columns = {str(field): stored[f"state.{field}"] for field in stored["fields"]}
+    dtype = np.dtype([(field, column.dtype, column.shape[1:]) for field, column in columns.items()])
+    states = np.empty(len(stored["episode"]), dtype=dtype)
+    for field, column in columns.items():
+        states[field] = column
+    return StateSet(
+        str(stored["name"]), states, stored["episode"], stored["step"], stored.get("feature"),
+        tuple(str(name) for name in stored["feature_names"]), bool(stored["exhaustive"]),
+    )  # fmt: skip
 
 
 def write_rollouts(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -27,19 +28,23 @@ class Lessons:
     Attributes:
         episode: seed of the episode (or level) of each state; splits go by it.
         optimal: optimal action values where the environment knows them, else None.
+        wanted: actions that count as right, where the teacher is not the network itself.
     """
 
     states: States
     episode: Int[np.ndarray, "states"]
     decisions: Decisions
     optimal: Float[np.ndarray, "states actions"] | None = None
+    wanted: Bool[np.ndarray, "states actions"] | None = None
 
     def __len__(self) -> int:
         return len(self.states)
 
     @property
     def same(self) -> Bool[np.ndarray, "states actions"]:
-        """Legal actions that are equivalent to the network's own."""
+        """Legal actions that count as right: those equivalent to the network's own, unless others are wanted."""
+        if self.wanted is not None:
+            return self.wanted
         decisions = self.decisions
         rows = np.arange(len(self))
         own = decisions.equivalent[rows, decisions.actions]
@@ -88,28 +93,25 @@ def take(lessons: Lessons, rows: np.ndarray) -> Lessons:
         legal=decisions.legal[rows],
     )
     optimal = None if lessons.optimal is None else lessons.optimal[rows]
-    return Lessons(lessons.states[rows], lessons.episode[rows], chosen, optimal)
+    wanted = None if lessons.wanted is None else lessons.wanted[rows]
+    return Lessons(lessons.states[rows], lessons.episode[rows], chosen, optimal, wanted)
 
 
 def join(first: Lessons, second: Lessons) -> Lessons:
     """All rows of both."""
-    pairs = ((first.decisions, second.decisions),)
-    scores, actions, equivalent, legal = (
-        np.concatenate([getattr(a, name), getattr(b, name)])
-        for a, b in pairs
-        for name in ("scores", "actions", "equivalent", "legal")
-    )
-    optimal = (
-        None
-        if first.optimal is None or second.optimal is None
-        else np.concatenate([first.optimal, second.optimal])
-    )
+    names = ("scores", "actions", "equivalent", "legal")
+    parts = [_both(getattr(first.decisions, name), getattr(second.decisions, name)) for name in names]
     return Lessons(
         np.concatenate([first.states, second.states]),
         np.concatenate([first.episode, second.episode]),
-        Decisions(scores, actions, equivalent, legal),
-        optimal,
+        Decisions(*parts),
+        _both(first.optimal, second.optimal),
+        _both(first.wanted, second.wanted),
     )
+
+
+def _both(first: Any, second: Any) -> Any:
+    return None if first is None or second is None else np.concatenate([first, second])
 
 
 def split(lessons: Lessons, share: float, generator: np.random.Generator) -> tuple[Lessons, Lessons]:
@@ -139,40 +141,27 @@ def near_ties(decisions: Decisions) -> Bool[np.ndarray, "states"]:
     return np.asarray(gap < 0.25 * spread.mean())
 
 
-def network_cost(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
-    """Cost of each action for a text that is to do what the network does.
+def cost_of_actions(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
+    """Cost of each action for a text that is to do what its teacher does.
 
     1 for an action that is not equivalent to the network's (0.25 in a near-tie), and 2 more for one that loses
-    value where the network does not.
+    value where the network does not. Where another teacher is followed: 1 for each action that is not wanted.
     """
     same, best = lessons.same, lessons.best
-    weight = np.where(near_ties(lessons.decisions), NEAR_TIE, 1.0)[:, None]
-    cost = np.where(same, 0.0, weight)
+    if lessons.wanted is not None:
+        return np.asarray(np.where(same, 0.0, 1.0))
+    cost = np.where(same, 0.0, np.where(near_ties(lessons.decisions), NEAR_TIE, 1.0)[:, None])
     if best is not None:
         good = (same & best).any(axis=1)[:, None]
         cost = cost + COSTLY * (good & ~best & ~same)
     return np.asarray(cost)
 
 
-def optimal_cost(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
-    """Cost of each action for a text that is to act well and owes nothing to the network: 1 where value is lost.
+def taught_by_optimal(lessons: Lessons) -> Lessons:
+    """The same states with the optimal values as their teacher: any optimal action is right.
 
     Raises: EmptySample: the environment knows no optimal values.
     """
-    best = lessons.best
-    if best is None:
+    if lessons.best is None:
         raise EmptySample("The environment gives no optimal values, so no text can be fitted to them.")
-    return np.asarray(np.where(best, 0.0, 1.0))
-
-
-def taught_by_optimal(lessons: Lessons) -> Lessons:
-    """The same states with the optimal values as their teacher: all optimal actions are one class."""
-    best = lessons.best
-    if best is None or lessons.optimal is None:
-        raise EmptySample("The environment gives no optimal values, so no text can be fitted to them.")
-    values = np.where(lessons.decisions.legal, lessons.optimal, -np.inf)
-    first = best.argmax(axis=1)
-    own = lessons.decisions.equivalent.astype(np.int64)
-    equivalent = np.where(best, first[:, None], own)
-    decisions = Decisions(values, first, equivalent, lessons.decisions.legal)
-    return replace(lessons, decisions=decisions)
+    return replace(lessons, wanted=lessons.best)

@@ -15,7 +15,8 @@ import numpy as np
 
 from agentscope.strategies.columns import Column
 from agentscope.strategies.conditions import Condition, answers, conditions_of
-from agentscope.strategies.trees import Leaf, Rows, Tree, cost_of, fit_tree, group_rows, leaves, predict, sum_by
+from agentscope.strategies.fitting import fit_tree, screened, tests_in
+from agentscope.strategies.trees import Leaf, Rows, Tree, cost_of, group_rows, leaves, predict, sum_by
 
 NAME = "approach"
 WORD = "target"
@@ -54,16 +55,12 @@ class Helper:
 
     def used(self) -> tuple[str, ...]:
         """Parameters that the tree asks about, in the order of the theme."""
-        asked = {name for test in _tests_in(self.tree) for name in (self.tests[test].left, self.tests[test].right)}
+        asked = {name for test in tests_in(self.tree) for name in (self.tests[test].left, self.tests[test].right)}
         return tuple(name for name in self.theme.parameters if name in asked)
 
     def call(self, place: int) -> str:
         """The call with this object as its target."""
         return f"{NAME}({', '.join(self.theme.parameters[name][place] for name in self.used())})"
-
-
-def _tests_in(tree: Tree) -> set[int]:
-    return set() if isinstance(tree, Leaf) else {tree.test} | _tests_in(tree.yes) | _tests_in(tree.no)
 
 
 def find_theme(columns: Sequence[Column]) -> Theme | None:
@@ -109,41 +106,59 @@ class Routine:
     helper: Helper
     cost: float
 
+    @property
+    def leaves(self) -> int:
+        """Leaves of both trees."""
+        return leaves(self.top) + leaves(self.helper.tree)
 
-def fit_routine(top: Rows, helper: Helper, cost: np.ndarray, sizes: tuple[int, int]) -> Routine:
-    """Fit strategy and helper in turn, to at most `sizes` leaves each.
 
-    Args:
-        top: distinct rows of the strategy's own questions (their cost is replaced).
+@dataclass(frozen=True)
+class Task:
+    """What a routine is fitted to.
+
+    Attributes:
+        rows: distinct rows of the strategy's own questions (their cost is replaced by `with_calls`).
         cost: of each action in each state.
     """
-    helper = _first_helper(helper, cost, sizes[1])
-    found: Routine | None = None
-    start: Tree | None = None
+
+    rows: Rows
+    cost: np.ndarray
+    generator: np.random.Generator
+
+
+def fit_routine(task: Task, helper: Helper, sizes: tuple[int, int], start: Routine | None = None) -> Routine:
+    """Fit strategy and helper in turn, to at most `sizes` leaves each, from a smaller routine where there is one."""
+    if start is None:
+        helper, top = first_helper(task, helper, sizes[1]), None
+    else:
+        helper, top = _refit(start, task, sizes[1]), start.top
+    found = start
     for _ in range(ROUNDS):
-        rows = with_calls(top, helper, cost)
-        start = fit_tree(rows, sizes[0], start=start)
-        now = cost_of(start, rows)
+        rows = with_calls(task, helper)
+        top = fit_tree(rows, sizes[0], task.generator, start=top)
+        now = cost_of(top, rows)
         if found is not None and now >= found.cost - 1e-6:
             break
-        found = Routine(start, helper, now)
-        helper = _refit(found, top, cost, sizes[1])
+        found = Routine(top, helper, now)
+        helper = _refit(found, task, sizes[1])
     assert found is not None
     return found
 
 
-def with_calls(top: Rows, helper: Helper, cost: np.ndarray) -> Rows:
+def with_calls(task: Task, helper: Helper) -> Rows:
     """The strategy's rows with the cost of each helper call beside that of each action."""
-    line = np.arange(len(cost))
-    calls = [cost[line, helper.outcome(place)] for place in range(len(helper.theme.objects))]
-    every = np.concatenate([cost, np.stack(calls, axis=1)], axis=1)
-    return replace(top, cost=sum_by(top.group, every, len(top.truth)))
+    line = np.arange(len(task.cost))
+    calls = [task.cost[line, helper.outcome(place)] for place in range(len(helper.theme.objects))]
+    every = np.concatenate([task.cost, np.stack(calls, axis=1)], axis=1)
+    return replace(task.rows, cost=sum_by(task.rows.group, every, len(task.rows.truth)))
 
 
-def _first_helper(helper: Helper, cost: np.ndarray, size: int) -> Helper:
+def first_helper(task: Task, helper: Helper, size: int) -> Helper:
     """A helper for each object alone, then for the object that suits each state best, starting from the best one."""
-    line = np.arange(len(cost))
-    whole = [replace(helper, tree=_fit(helper, [(place, line)], cost, size)) for place in range(len(helper.theme.objects))]
+    cost, line = task.cost, np.arange(len(task.cost))
+    whole = [
+        replace(helper, tree=_fit(task, helper, [(place, line)], size)) for place in range(len(helper.theme.objects))
+    ]
     costs = [cost[line, each.outcome(place)].sum() for place, each in enumerate(whole)]
     helper = whole[int(np.argmin(costs))]
     for _ in range(3):
@@ -153,27 +168,29 @@ def _first_helper(helper: Helper, cost: np.ndarray, size: int) -> Helper:
         parts = [(place, np.flatnonzero(own[:, place] & clear)) for place in range(len(whole))]
         if not any(len(part) for _, part in parts):
             break
-        helper = replace(helper, tree=_fit(helper, parts, cost, size, start=helper.tree))
+        helper = replace(helper, tree=_fit(task, helper, parts, size))
     return helper
 
 
-def _refit(routine: Routine, top: Rows, cost: np.ndarray, size: int) -> Helper:
-    actions = cost.shape[1]
-    given = predict(routine.top, top.truth)[top.group]
+def _refit(routine: Routine, task: Task, size: int) -> Helper:
+    actions = task.cost.shape[1]
+    given = predict(routine.top, task.rows.truth)[task.rows.group]
     helper = routine.helper
     parts = [(place, np.flatnonzero(given == actions + place)) for place in range(len(helper.theme.objects))]
     if not any(len(part) for _, part in parts):
         return helper
-    return replace(helper, tree=_fit(helper, parts, cost, size, start=helper.tree))
+    return replace(helper, tree=_fit(task, helper, parts, size, start=helper.tree))
 
 
-def _fit(helper: Helper, parts: list[tuple[int, np.ndarray]], cost: np.ndarray, size: int, *,
+def _fit(task: Task, helper: Helper, parts: list[tuple[int, np.ndarray]], size: int, *,
          start: Tree | None = None) -> Tree:  # fmt: skip
     truth = np.concatenate([helper.truth[place][part] for place, part in parts])
-    rows = group_rows(truth, np.concatenate([cost[part] for _, part in parts]))
-    return fit_tree(rows, size, start=start)
+    rows = group_rows(truth, np.concatenate([task.cost[part] for _, part in parts]))
+    return fit_tree(rows, size, task.generator, start=start, shakes=2)
 
 
-def routine_leaves(routine: Routine) -> int:
-    """Leaves of both trees."""
-    return leaves(routine.top) + leaves(routine.helper.tree)
+def screen_helper(helper: Helper, cost: np.ndarray, generator: np.random.Generator) -> Helper:
+    """The helper with only the questions that matter for some object as its target."""
+    kept = np.unique(np.concatenate([screened(truth, cost, generator) for truth in helper.truth]))
+    return replace(helper, tests=tuple(helper.tests[at] for at in kept),
+                   truth=tuple(np.ascontiguousarray(truth[:, kept]) for truth in helper.truth))  # fmt: skip

@@ -8,8 +8,7 @@ the tree held still, which never raises the cost on the rows fitted.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -93,55 +92,71 @@ def leaves(tree: Tree) -> int:
     return 1 if isinstance(tree, Leaf) else leaves(tree.yes) + leaves(tree.no)
 
 
-def grow(rows: Rows, size: int, *, sharpness: float = 4.0) -> Tree:
-    """Grow a tree best first until it has `size` leaves or no split helps.
+@dataclass
+class _Growth:
+    """A tree while it grows: the rows at each node, the splits made, and the leaves in order of worth."""
+
+    rows: Rows
+    credit: np.ndarray
+    sharpness: float
+    parts: list[np.ndarray] = field(default_factory=list)
+    splits: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    queue: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def add(self, tree: Tree, part: np.ndarray) -> int:
+        """A node for this tree over these rows; its leaves are offered for splitting."""
+        node = len(self.parts)
+        self.parts.append(part)
+        if isinstance(tree, Branch) and len(part):
+            true = self.rows.truth[part, tree.test] > 0
+            self.splits[node] = (tree.test, self.add(tree.yes, part[true]), self.add(tree.no, part[~true]))
+        else:
+            self._offer(node)
+        return node
+
+    def split(self) -> None:
+        """Split the leaf that is worth most."""
+        _, node, test = heapq.heappop(self.queue)
+        true = self.rows.truth[self.parts[node], test] > 0
+        part = self.parts[node]
+        self.splits[node] = (test, self.add(Leaf(0), part[true]), self.add(Leaf(0), part[~true]))
+
+    def _offer(self, node: int) -> None:
+        part = self.parts[node]
+        here = self.credit[part]
+        total = here.sum(axis=0)
+        if len(part) == 0 or total.max() >= here.max(axis=1).sum() - 1e-9:
+            return  # one answer already suits every row
+        true = self.rows.truth[part].T @ here.astype(np.float32)
+        worth = _norm(true, self.sharpness) + _norm(total - true, self.sharpness) - _norm(total, self.sharpness)
+        test = int(worth.argmax())
+        if worth[test] > 1e-6 * max(1.0, float(total.max())):
+            heapq.heappush(self.queue, (-float(worth[test]), node, test))
+
+    def tree(self, node: int = 0) -> Tree:
+        """The tree as it stands, each leaf with its cheapest answer."""
+        if node not in self.splits:
+            return Leaf(int(self.rows.cost[self.parts[node]].sum(axis=0).argmin()))
+        test, yes, no = self.splits[node]
+        return Branch(test, self.tree(yes), self.tree(no))
+
+
+def grow(rows: Rows, size: int, *, sharpness: float = 4.0, start: Tree | None = None) -> Tree:
+    """Grow a tree best first, from nothing or from `start`, until it has `size` leaves or no split helps.
 
     A split is worth what it raises the `sharpness`-norm of the leaf's credit vector (credit = what an answer saves
     over the worst): 2 is Gini's measure, infinity counts errors only; the norm's convexity makes every worth >= 0.
     """
-    credit = rows.cost.max(axis=1, keepdims=True) - rows.cost
-    parts: dict[int, np.ndarray] = {0: np.arange(len(credit))}
-    splits: dict[int, tuple[int, int, int]] = {}
-    queue: list[tuple[float, int, int]] = []
-    _offer(queue, 0, parts[0], (rows.truth, credit, sharpness))
-    count = 1
-    while queue and count < size:
-        _, node, test = heapq.heappop(queue)
-        true = rows.truth[parts[node], test] > 0
-        yes, no = 2 * count - 1, 2 * count
-        splits[node] = (test, yes, no)
-        parts[yes], parts[no] = parts[node][true], parts[node][~true]
-        for child in (yes, no):
-            _offer(queue, child, parts[child], (rows.truth, credit, sharpness))
-        count += 1
-    return _assemble(0, splits, parts, rows.cost)
-
-
-def _offer(queue: list[tuple[float, int, int]], node: int, part: np.ndarray,
-           problem: tuple[np.ndarray, np.ndarray, float]) -> None:  # fmt: skip
-    truth, credit, sharpness = problem
-    here = credit[part]
-    total = here.sum(axis=0)
-    if total.max() >= here.max(axis=1).sum() - 1e-9:
-        return  # one answer already suits every row
-    true = truth[part].T @ here.astype(np.float32)
-    worth = _norm(true, sharpness) + _norm(total - true, sharpness) - _norm(total, sharpness)
-    test = int(worth.argmax())
-    if worth[test] > 1e-6 * max(1.0, float(total.max())):
-        heapq.heappush(queue, (-float(worth[test]), node, test))
+    growth = _Growth(rows, rows.cost.max(axis=1, keepdims=True) - rows.cost, sharpness)
+    growth.add(start or Leaf(0), np.arange(len(rows.cost)))
+    while growth.queue and len(growth.splits) + 1 < size:
+        growth.split()
+    return growth.tree()
 
 
 def _norm(credit: np.ndarray, sharpness: float) -> np.ndarray:
     top = np.maximum(credit.max(axis=-1, keepdims=True), 1e-12)
     return np.asarray(top[..., 0] * (np.clip(credit / top, 0, None) ** sharpness).sum(axis=-1) ** (1 / sharpness))
-
-
-def _assemble(node: int, splits: dict[int, tuple[int, int, int]], parts: dict[int, np.ndarray],
-              cost: np.ndarray) -> Tree:  # fmt: skip
-    if node not in splits:
-        return Leaf(int(cost[parts[node]].sum(axis=0).argmin()))
-    test, yes, no = splits[node]
-    return Branch(test, _assemble(yes, splits, parts, cost), _assemble(no, splits, parts, cost))
 
 
 def improve(tree: Tree, rows: Rows, sweeps: int = SWEEPS) -> Tree:
@@ -188,42 +203,3 @@ def tidy(tree: Tree, known: tuple[tuple[int, bool], ...] = ()) -> Tree:
             return tidy(tree.yes if truth else tree.no, known)
     yes, no = tidy(tree.yes, (*known, (tree.test, True))), tidy(tree.no, (*known, (tree.test, False)))
     return yes if yes == no else Branch(tree.test, yes, no)
-
-
-def prune(tree: Tree, rows: Rows, size: int) -> Tree:
-    """Collapse, one at a time, the branch that costs least for each leaf it frees, until `size` leaves remain."""
-    while leaves(tree) > size:
-        found = min(_collapses(tree, rows, np.arange(len(rows.cost)), ()), key=lambda item: (item[0], len(item[1])))
-        tree = _replace(tree, found[1], found[2])
-    return tree
-
-
-def _collapses(tree: Tree, rows: Rows, part: np.ndarray,
-               path: tuple[bool, ...]) -> Iterator[tuple[float, tuple[bool, ...], Leaf]]:  # fmt: skip
-    if isinstance(tree, Leaf):
-        return
-    cost = rows.cost[part]
-    now = cost[np.arange(len(part)), predict(tree, rows.truth[part])].sum()
-    totals = cost.sum(axis=0)
-    yield (float(totals.min() - now)) / (leaves(tree) - 1), path, Leaf(int(totals.argmin()))
-    true = rows.truth[part, tree.test] > 0
-    yield from _collapses(tree.yes, rows, part[true], (*path, True))
-    yield from _collapses(tree.no, rows, part[~true], (*path, False))
-
-
-def _replace(tree: Tree, path: tuple[bool, ...], leaf: Tree) -> Tree:
-    if not path or isinstance(tree, Leaf):
-        return leaf
-    if path[0]:
-        return replace(tree, yes=_replace(tree.yes, path[1:], leaf))
-    return replace(tree, no=_replace(tree.no, path[1:], leaf))
-
-
-def fit_tree(rows: Rows, size: int, *, start: Tree | None = None) -> Tree:
-    """The best tree of at most `size` leaves found from several starts: grown to size, or grown larger and pruned."""
-    starts: list[Tree] = [improve(prune(start, rows, size), rows)] if start is not None else []
-    for sharpness in (2.0, 4.0):
-        starts.append(improve(grow(rows, size, sharpness=sharpness), rows))
-        larger = improve(grow(rows, size + size // 2 + 1, sharpness=sharpness), rows, sweeps=2)
-        starts.append(improve(prune(larger, rows, size), rows))
-    return min(starts, key=lambda tree: (round(cost_of(tree, rows), 6), leaves(tree)))

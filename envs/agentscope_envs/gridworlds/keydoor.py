@@ -54,7 +54,7 @@ class KeyDoor:
 
     id = "AgentScope/KeyDoor-v0"
     gamma = 0.99  # discount of optimal_values and of the shipped agents
-    action_names = ACTIONS
+    action_names: tuple[str, ...] = ACTIONS
     action_concepts: tuple[ActionConcept, ...] = ()
     reward_concepts: tuple[str, ...] = ()  # the reward is that of the task: no concept was put into it by hand
 
@@ -77,6 +77,8 @@ class KeyDoor:
             "columns": tuple(f"column{column}" for column in range(size)),
         }
         self.concepts: tuple[Concept, ...] = keydoor_concepts(size)
+        if layouts == "unseen":
+            self.unseen_levels = None  # type: ignore[assignment,method-assign]  # these are the unseen levels: not offered
 
     def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
         """First states of the episodes with these seeds: a layout, then one of its first states, uniformly."""
@@ -157,11 +159,11 @@ class KeyDoor:
         here = states["grid"][np.arange(len(states)), states["row"], states["column"]]
         return {"goals": (here == GOAL).astype(np.int64)}
 
-    def render_text(self, state: States) -> str:
+    def render_text(self, state: States | np.void) -> str:
         """The grid as characters, with what the agent carries."""
         return rendering.render_text(state)
 
-    def render_rgb(self, state: States) -> UInt8[np.ndarray, "height width 3"]:
+    def render_rgb(self, state: States | np.void) -> UInt8[np.ndarray, "height width 3"]:
         """The grid as coloured tiles of 16 pixels."""
         return rendering.render_rgb(state)
 

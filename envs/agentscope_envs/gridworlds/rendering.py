@@ -21,7 +21,7 @@ _COLOURS[LAVA] = (214, 84, 24)
 _YELLOW, _RED = (232, 204, 48), (220, 40, 40)
 
 
-def render_text(state: States) -> str:
+def render_text(state: States | np.void) -> str:
     """The grid from above, the agent as the arrow of its heading; the last line says what it carries."""
     one = np.atleast_1d(state)[0]
     rows = [[CHARACTERS[int(kind)] for kind in row] for row in one["grid"]]
@@ -30,7 +30,7 @@ def render_text(state: States) -> str:
     return "\n".join(["".join(row) for row in rows] + [carried])
 
 
-def render_rgb(state: States) -> UInt8[np.ndarray, "height width 3"]:
+def render_rgb(state: States | np.void) -> UInt8[np.ndarray, "height width 3"]:
     """Tiles of 16 pixels: yellow key and door (a frame when open, a keyhole when locked), red triangle: the agent."""
     one = np.atleast_1d(state)[0]
     image = _COLOURS[one["grid"]].repeat(TILE, axis=0).repeat(TILE, axis=1)

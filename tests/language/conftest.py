@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gymnasium
 import numpy as np
+import pytest
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Transition
+from agentscope.language import bind_state
 
 DTYPE = np.dtype(
     [("key", "<i8"), ("steps", "<i4"), ("heights", "<i8", (3,)), ("piece", "<i8"), ("lamp", "?"), ("drift", "<f8")]
@@ -88,3 +90,23 @@ def some_states(n, seed=0):
     states["lamp"] = rng.random(n) < 0.5
     states["drift"] = np.where(rng.random(n) < 0.2, 0.0, rng.normal(size=n) * 3)
     return states
+
+
+@pytest.fixture(scope="session")
+def env():
+    return LittleEnv()
+
+
+@pytest.fixture(scope="session")
+def binding(env):
+    return bind_state(env)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(binding):
+    return binding.vocabulary
+
+
+@pytest.fixture(scope="session")
+def states():
+    return some_states(400)

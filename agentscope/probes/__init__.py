@@ -1,0 +1,25 @@
+"""Probes: readouts of concepts from a network's layers, each beside its controls."""
+
+from agentscope.probes.examples import Examples
+from agentscope.probes.finding import ConceptProbe, Probing, find_primitives, probe_concept, probe_concepts
+from agentscope.probes.readouts import Readout, Readouts
+from agentscope.probes.ridge import RidgeSystem, Solution
+from agentscope.probes.statistics import Fitter, Moments
+from agentscope.probes.targets import LabelledStates, label_states
+
+__all__ = [
+    "ConceptProbe",
+    "Examples",
+    "Fitter",
+    "LabelledStates",
+    "Moments",
+    "Probing",
+    "Readout",
+    "Readouts",
+    "RidgeSystem",
+    "Solution",
+    "find_primitives",
+    "label_states",
+    "probe_concept",
+    "probe_concepts",
+]

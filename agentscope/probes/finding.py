@@ -1,0 +1,182 @@
+"""Find primitives: probe every concept in every layer, beside its controls, and say where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agentscope.contracts import Network, ProgressCallback, no_progress
+from agentscope.errors import BadOption
+from agentscope.probes.examples import Examples, examples_of
+from agentscope.probes.fitting import Outcome, Plan, Probed, probe_source
+from agentscope.probes.judging import LayerScores, best_layer, judged, unscored, with_interval
+from agentscope.probes.logistic import logistic_outcomes
+from agentscope.probes.measuring import Score
+from agentscope.probes.readouts import Readouts, final_readouts
+from agentscope.probes.scoring import accuracy, constant_score, interval, score
+from agentscope.probes.sources import MOST_DIMS, View, input_source, network_source, random_source, raw_input, view_of
+from agentscope.probes.splits import split_episodes
+from agentscope.probes.targets import VARIANTS, LabelledStates, Target, draw_donors, make_target
+from agentscope.records import Primitive
+
+Key = tuple[str, str]  # layer, concept
+
+
+@dataclass(frozen=True)
+class Probing:
+    """What probing found: a record for each concept, and the readout of each that could be scored."""
+
+    primitives: tuple[Primitive, ...]
+    readouts: Readouts
+
+
+@dataclass(frozen=True)
+class ConceptProbe:
+    """One concept in depth: every layer with its interval, and states to look at."""
+
+    primitive: Primitive
+    readouts: Readouts
+    examples: Examples
+
+
+def find_primitives(
+    network: Network,
+    data: LabelledStates,
+    *,
+    twins: Sequence[Network],
+    generator: np.random.Generator,
+    progress: ProgressCallback = no_progress,
+) -> tuple[Primitive, ...]:
+    """The records of `probe_concepts`, without the readouts."""
+    return probe_concepts(network, data, twins=twins, generator=generator, progress=progress).primitives
+
+
+def probe_concepts(
+    network: Network,
+    data: LabelledStates,
+    *,
+    twins: Sequence[Network],
+    generator: np.random.Generator,
+    progress: ProgressCallback = no_progress,
+) -> Probing:
+    """Fit a readout of every concept in every layer, and the same for each control, on the same held-out episodes.
+
+    Args:
+        twins: untrained networks of the same architecture; at least 5 are wanted.
+        generator: of the split, the random labels, the random features and the bootstrap.
+    Returns: one record a concept, in the order of `data.concepts`; use is "untested".
+    Raises: EmptySample: fewer than 3 episodes.
+    """
+    run = _Run(network, data, twins, generator, progress)
+    return Probing(run.primitives(every_interval=False), run.readouts())
+
+
+def probe_concept(
+    network: Network,
+    data: LabelledStates,
+    concept: str,
+    *,
+    twins: Sequence[Network],
+    generator: np.random.Generator,
+    progress: ProgressCallback = no_progress,
+) -> ConceptProbe:
+    """One concept in depth: intervals for all layers, top states and near misses.
+
+    Raises: ConceptsMissing: there is no such concept. EmptySample: fewer than 3 episodes.
+    """
+    run = _Run(network, data.only(concept), twins, generator, progress, keep=True)
+    (primitive,) = run.primitives(every_interval=True)
+    best = [o for o in run.own.outcomes if o.variant == "real" and o.view.layer == primitive.layer]
+    return ConceptProbe(primitive, run.readouts(), examples_of(best[0], run.plan) if best else Examples((), ()))
+
+
+class _Run:
+    """One run over all sources: the network, its twins, the raw input and random features."""
+
+    def __init__(
+        self, network: Network, data: LabelledStates, twins: Sequence[Network], generator: np.random.Generator,
+        progress: ProgressCallback, keep: bool = False,
+    ) -> None:  # fmt: skip
+        _check_twins(network, twins)
+        split, donors, chosen, drawn, self.resampling = generator.spawn(5)
+        self.data, self.layers = data, [layer.name for layer in network.layers]
+        self.plan = Plan(data, split_episodes(data.episodes, split), draw_donors(data, donors), keep)
+        made = {concept.name: make_target(data, concept, chosen) for concept in data.concepts}
+        self.targets = [target for target in made.values() if isinstance(target, Target)]
+        self.why = {name: text for name, text in made.items() if isinstance(text, str)}
+        work: dict[View, list[Target]] = {}
+        for layer in network.layers:
+            for target in self.targets:
+                work.setdefault(view_of(layer, target.axes), []).append(target)
+        steps = 3 + len(twins)
+        self.own: Probed = probe_source(network_source(network, "network"), work, self.plan, VARIANTS)
+        progress("probes", 1, steps)
+        self.twins: list[Mapping[Key, float]] = []
+        for index, twin in enumerate(twins):
+            self.twins.append(self._scores(probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes))
+            progress("probes", 2 + index, steps)
+        raw = raw_input(data.observations)
+        whole = View("input", (raw.width,))
+        found = probe_source(input_source(raw), {whole: self.targets}, self.plan, ("real",)).outcomes
+        self.input = self._scores(found)
+        for key, value in self._scores(logistic_outcomes(self.targets, raw, self.plan, whole)).items():
+            self.input[key] = max(self.input[key], value)
+        progress("probes", steps - 1, steps)
+        widths = sorted({_width(view) for view in work})
+        views = {View(f"random_{width}", (width,)): self.targets for width in widths}
+        source = random_source(raw, widths, drawn)
+        self.random = self._scores(probe_source(source, views, self.plan, ("real",)).outcomes)
+        progress("probes", steps, steps)
+
+    def _scores(self, outcomes: Sequence[Outcome]) -> dict[Key, float]:
+        return {(o.view.layer, o.target.name): score(o, self.plan) for o in outcomes}
+
+    def primitives(self, *, every_interval: bool) -> tuple[Primitive, ...]:
+        """One record a concept."""
+        outcomes = {(o.target.name, o.variant, o.view.layer): o for o in self.own.outcomes}
+        targets = {target.name: target for target in self.targets}
+        records = []
+        for concept in self.data.concepts:
+            if concept.name in self.why:
+                records.append(unscored(concept, self.why[concept.name]))
+                continue
+            named = [
+                [outcomes[concept.name, variant, layer] for variant in VARIANTS] for layer in self.layers
+            ]
+            constant = constant_score(targets[concept.name], self.plan)
+            layers = [self._layer(real, task, shuffled, constant) for real, task, shuffled in named]
+            best = best_layer(layers)
+            layers = [
+                with_interval(layer, interval(real, self.plan, self.resampling))
+                if every_interval or layer is best else layer
+                for layer, (real, _, _) in zip(layers, named, strict=True)
+            ]  # fmt: skip
+            split = self.plan.split
+            records.append(judged(concept, layers, states=int(split.scored.sum()), episodes=split.scored_episodes))
+        self.best = {record.concept: record.layer for record in records if record.layer is not None}
+        return tuple(records)
+
+    def _layer(self, real: Outcome, task: Outcome, shuffled: Outcome, constant: float) -> LayerScores:
+        layer, name = real.view.layer, real.target.name
+        return LayerScores(
+            real.view, Score(score(real, self.plan)), self.input[("input", name)],
+            tuple(twin[(layer, name)] for twin in self.twins), self.random[(f"random_{_width(real.view)}", name)],
+            score(task, self.plan), score(shuffled, self.plan), constant, accuracy(real, self.plan),
+        )  # fmt: skip
+
+    def readouts(self) -> Readouts:
+        """Readouts of the best layers, fitted on all states."""
+        return final_readouts(self.own, self.plan, self.best)
+
+
+def _width(view: View) -> int:
+    """Random features as many as the layer has units, bounded like the layers themselves."""
+    return min(view.units, MOST_DIMS)
+
+
+def _check_twins(network: Network, twins: Sequence[Network]) -> None:
+    for twin in twins:
+        if [layer.shape for layer in twin.layers] != [layer.shape for layer in network.layers]:
+            raise BadOption("An untrained twin has other layers than the network: a control needs the same architecture.")

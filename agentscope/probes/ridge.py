@@ -1,0 +1,86 @@
+"""Ridge regression in closed form from moments, on standardised features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.linalg import solve_triangular
+
+from agentscope.probes.statistics import Moments
+
+STRENGTHS = (1e-4, 1e-2, 1e-1, 1.0)  # penalties relative to the number of rows
+DEAD = 1e-10  # a feature whose variance is below this share of the largest carries rounding noise only
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A linear readout: prediction = (features - shift) @ weights + bias[position]."""
+
+    weights: Float[np.ndarray, "features targets"]
+    bias: Float[np.ndarray, "positions targets"]
+
+
+class RidgeSystem:
+    """The normal equations of one training set: solved for any penalty and targets.
+
+    Minimises |Y - XW|^2 + strength * rows * |W|^2 with the features scaled to unit variance: the `alpha` of
+    scikit-learn's Ridge on standardised features is strength * rows.
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        self.rows = moments.rows
+        self.x_mean, self.y_mean = moments.means()
+        xx, xy, _ = moments.centred(self.x_mean, self.y_mean)
+        variance = np.maximum(np.diagonal(xx), 0.0) / self.rows
+        alive = variance > DEAD * max(float(variance.max(initial=0.0)), 1e-300)
+        self.scale = np.where(alive, 1.0 / np.sqrt(np.where(alive, variance, 1.0)), 0.0)
+        self.gram = xx * self.scale[:, None] * self.scale
+        self.cross = xy * self.scale[:, None]
+
+    def standardised(self, strength: float, targets: slice | Int[np.ndarray, "chosen"]) -> np.ndarray:
+        """Weights of standardised features for some of the targets."""
+        penalised = self.gram.copy()
+        penalised[np.diag_indices(len(penalised))] += strength * self.rows
+        factor = np.linalg.cholesky(penalised)
+        half = solve_triangular(factor, self.cross[:, targets], lower=True, check_finite=False)
+        return np.asarray(solve_triangular(factor, half, lower=True, trans=1, check_finite=False))
+
+    def solve(self, strengths: Float[np.ndarray, "targets"]) -> Solution:
+        """The readout of every target with its own penalty."""
+        weights = np.zeros_like(self.cross)
+        for strength in np.unique(strengths):
+            chosen = np.flatnonzero(strengths == strength)
+            weights[:, chosen] = self.standardised(float(strength), chosen)
+        return self.in_units(weights, self.y_mean)
+
+    def in_units(
+        self, standardised: Float[np.ndarray, "features targets"], level: Float[np.ndarray, "positions targets"]
+    ) -> Solution:
+        """A readout with these weights of standardised features that gives `level` at the mean of the features."""
+        weights = standardised * self.scale[:, None]
+        return Solution(weights, level - self.x_mean @ weights)
+
+
+def squared_errors(solution: Solution, moments: Moments) -> Float[np.ndarray, "targets"]:
+    """Sum of squared errors of a readout on the states of these moments, without seeing them again."""
+    zero = np.zeros_like(moments.x)
+    xx, xy, yy = moments.centred(zero, np.broadcast_to(solution.bias, moments.y.shape))
+    weights = solution.weights
+    errors = yy - 2 * np.sum(weights * xy, axis=0) + np.sum(weights * (xx @ weights), axis=0)
+    return np.maximum(errors, 0.0)
+
+
+def choose_strengths(
+    system: RidgeSystem, validation: Moments, groups: Sequence[slice]
+) -> Float[np.ndarray, "targets"]:
+    """The penalty with the least squared error on validation states, one for each group of targets."""
+    errors = np.stack(
+        [squared_errors(system.solve(np.full(system.cross.shape[1], s)), validation) for s in STRENGTHS]
+    )
+    chosen = np.empty(errors.shape[1])
+    for group in groups:
+        chosen[group] = STRENGTHS[int(np.argmin(errors[:, group].sum(axis=1)))]
+    return chosen

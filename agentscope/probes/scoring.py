@@ -1,0 +1,149 @@
+"""From held-out readings to one number: R2, AUC or macro-F1, what a constant would get, and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from agentscope.probes.fitting import Outcome, Plan
+from agentscope.probes.measuring import (
+    RankedPairs,
+    Score,
+    balanced_accuracy,
+    bootstrap,
+    constant_f1,
+    macro_f1,
+)
+from agentscope.probes.splits import VALIDATION
+from agentscope.probes.targets import Target
+
+Measure = Callable[[Float[np.ndarray, "episodes"]], float]
+METRICS = {"number": "R2", "count": "R2", "flag": "AUC", "choice": "macro-F1"}
+
+
+def truth(target: Target, rows: np.ndarray, axes: tuple[str, ...]) -> np.ndarray:
+    """Labels as (states, outputs), in the order of a view's readings."""
+    values = target.values(rows, axes)
+    return values.reshape(len(rows), -1)
+
+
+def score(outcome: Outcome, plan: Plan) -> float:
+    """The score on all held-out states; nan where it has no meaning."""
+    return Scorer(outcome, plan)(np.ones(plan.split.episodes))
+
+
+def interval(outcome: Outcome, plan: Plan, generator: np.random.Generator) -> Score:
+    """The score with its bootstrap interval over episodes."""
+    scorer = Scorer(outcome, plan)
+    everywhere = np.ones(plan.split.episodes)
+    found = bootstrap(scorer, plan.split.episodes, generator)
+    value = scorer(everywhere)
+    return Score(value, *found) if found else Score(value)
+
+
+class Scorer:
+    """The score of one outcome as a function of how often each episode counts.
+
+    R2 is pooled over outputs, 1 - squared error / squared distance from each output's own mean, so that an output
+    that hardly varies has no weight of its own. AUC is the mean over outputs; macro-F1 pools them.
+    """
+
+    def __init__(self, outcome: Outcome, plan: Plan) -> None:
+        self.outcome, self.plan = outcome, plan
+        self.scored = np.flatnonzero(plan.split.scored)
+        self.episode = plan.split.episode[self.scored]
+        kind = outcome.target.concept.kind
+        self.measure = {"flag": self._flags, "choice": self._choices}.get(kind, self._numbers)()
+
+    def __call__(self, weights: Float[np.ndarray, "episodes"]) -> float:
+        return float(self.measure(weights))
+
+    def _donors(self) -> Int[np.ndarray, "scored"]:
+        return self.plan.donors.rows(self.outcome.variant)[self.scored]
+
+    def _numbers(self) -> Measure:
+        error = self._by_episode(self.outcome.readings[self.scored])
+        spread = self._by_episode(distances(self.outcome.target)[self._donors()])
+        return lambda weights: 1.0 - (weights @ error) / (weights @ spread)
+
+    def _by_episode(self, values: np.ndarray) -> Float[np.ndarray, "episodes"]:
+        return np.bincount(self.episode, values, minlength=self.plan.split.episodes)
+
+    def _flags(self) -> Measure:
+        labels = truth(self.outcome.target, self._donors(), self.outcome.view.axes)
+        folds = self.plan.split.groups[self.scored]
+        readings = self.outcome.readings[self.scored]
+        ranked = [RankedPairs(readings[:, i], labels[:, i], folds) for i in range(labels.shape[1])]
+
+        def measure(weights: np.ndarray) -> float:
+            found = np.array([pairs(weights[self.episode]) for pairs in ranked])
+            found = found[np.isfinite(found)]
+            return float(found.mean()) if len(found) else float("nan")
+
+        return measure
+
+    def _choices(self) -> Measure:
+        tables = confusions(self.outcome, self.plan, best_head(self.outcome, self.plan))
+        return lambda weights: macro_f1(np.tensordot(weights, tables, axes=1))
+
+
+def distances(target: Target) -> Float[np.ndarray, "states"]:
+    """Squared distance of each state's labels from what a constant would answer, in scaled units."""
+    labels = (target.labels.reshape(len(target.labels), -1) - target.origin) / target.scale - target.label_mean.ravel()
+    return np.einsum("ij,ij->i", labels, labels, dtype=np.float64)
+
+
+def class_indices(target: Target, labels: np.ndarray) -> np.ndarray:
+    """Position of each code among the scored classes; -1 for a class too rare to score."""
+    codes = np.array(target.classes)
+    at = np.minimum(np.searchsorted(codes, labels), len(codes) - 1)
+    return np.where(codes[at] == labels, at, -1)
+
+
+def confusions(outcome: Outcome, plan: Plan, head: int) -> Float[np.ndarray, "episodes true predicted"]:
+    """Table of true and named classes of each episode, over the scored states."""
+    return _tables(outcome, plan, head, np.flatnonzero(plan.split.scored))
+
+
+def _tables(outcome: Outcome, plan: Plan, head: int, rows: np.ndarray) -> Float[np.ndarray, "episodes true predicted"]:
+    donors = plan.donors.rows(outcome.variant)[rows]
+    true = class_indices(outcome.target, truth(outcome.target, donors, outcome.view.axes))
+    named = outcome.readings[rows][:, :, head]
+    classes = len(outcome.target.classes)
+    episode = np.broadcast_to(plan.split.episode[rows][:, None], true.shape)
+    known = true >= 0
+    flat = (episode[known] * classes + true[known]) * classes + named[known]
+    return np.bincount(flat, minlength=plan.split.episodes * classes**2).reshape(-1, classes, classes).astype(np.float64)
+
+
+def best_head(outcome: Outcome, plan: Plan) -> int:
+    """The linear rule with the best macro-F1 on the validation episodes; the first of equals."""
+    rows = np.flatnonzero(plan.split.groups == VALIDATION)
+    heads = range(outcome.readings.shape[2])
+    return int(np.argmax([macro_f1(_tables(outcome, plan, head, rows).sum(axis=0)) for head in heads]))
+
+
+def constant_score(target: Target, plan: Plan) -> float:
+    """What the best constant answer scores: 0 for R2, .5 for AUC, the most frequent class for macro-F1."""
+    if target.concept.kind == "flag":
+        return 0.5
+    if target.concept.kind != "choice":
+        return 0.0
+    true = class_indices(target, target.labels[plan.split.scored])
+    counts = np.bincount(true[true >= 0], minlength=len(target.classes)).astype(np.float64)
+    return constant_f1(np.diag(counts))
+
+
+def accuracy(outcome: Outcome, plan: Plan) -> float | None:
+    """Balanced accuracy of a flag at its threshold or of a choice; None for numbers."""
+    if outcome.target.concept.kind == "choice":
+        return balanced_accuracy(confusions(outcome, plan, best_head(outcome, plan)).sum(axis=0))
+    if outcome.target.concept.kind != "flag":
+        return None
+    rows = np.flatnonzero(plan.split.scored)
+    true = truth(outcome.target, plan.donors.rows(outcome.variant)[rows], outcome.view.axes)
+    named = outcome.readings[rows] > 0
+    table = np.bincount((true * 2 + named).ravel().astype(np.int64), minlength=4).reshape(2, 2)
+    return balanced_accuracy(table.astype(np.float64))

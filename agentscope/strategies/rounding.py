@@ -1,0 +1,65 @@
+"""Rounding: the fewest digits with which the numbers of a text still decide alike, found by trying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+LOSS = 0.001  # agreement that rounding may cost
+SCALES = 12  # scales tried in one decade: a score may be multiplied by any positive number
+
+
+def to_digits(values: Float[np.ndarray, "numbers"], digits: int) -> Float[np.ndarray, "numbers"]:
+    """Each number with so many significant digits."""
+    return np.array([float(f"{value:.{digits - 1}e}") for value in values])
+
+
+def fewest_digits(values: Float[np.ndarray, "numbers"], judge: Callable[[np.ndarray], float], *,
+                  loss: float = LOSS) -> Float[np.ndarray, "numbers"]:  # fmt: skip
+    """The numbers, scaled and rounded to the fewest significant digits that `judge` finds as good within `loss`.
+
+    Args:
+        values: numbers whose common positive scale does not matter.
+        judge: agreement of a vector of such numbers.
+    """
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    if largest == 0.0:
+        return values
+    whole = values / 10.0 ** np.floor(np.log10(largest))
+    bar = judge(values) - loss
+    for digits in range(1, 16):
+        found = [to_digits(whole * 10 ** (step / SCALES), digits) for step in range(SCALES if digits < 3 else 1)]
+        marks = [judge(numbers) for numbers in found]
+        best = int(np.argmax(marks))
+        if marks[best] >= bar:
+            return _without_point(found[best])
+    return whole
+
+
+def _without_point(values: np.ndarray) -> np.ndarray:
+    """The same numbers times a power of ten that makes them whole, if they have few digits."""
+    for power in range(4):
+        scaled = np.array([float(f"{value:.15e}") for value in values * 10.0**power])
+        if np.allclose(scaled, np.round(scaled), rtol=0, atol=1e-9) and np.abs(scaled).max() <= 1_000:
+            return np.asarray(np.round(scaled))
+    return values
+
+
+def written(value: float) -> str:
+    """A number as the language writes it: whole numbers without a point."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
+
+
+def summed(terms: list[tuple[float, str]]) -> str:
+    """`3 * holes() - 0.5 * wells()`: numbers times expressions, those with weight 0 left out."""
+    text = ""
+    for weight, name in terms:
+        if weight == 0:
+            continue
+        size = written(abs(weight))
+        part = name if size == "1" and name else f"{size} * {name}" if name else size
+        text += (" - " if weight < 0 else " + ") if text else ("-" if weight < 0 else "")
+        text += part
+    return text or "0"

@@ -1,0 +1,65 @@
+"""A study: lessons beside everything that the forms read from them, measured once and shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from agentscope.contracts import InspectableEnv
+from agentscope.language import vocabulary_of
+from agentscope.strategies.columns import ActionColumn, Column, action_columns, state_columns
+from agentscope.strategies.conditions import Conditions, conditions_of
+from agentscope.strategies.fitting import screened
+from agentscope.strategies.lessons import Lessons, cost_of_actions
+
+
+@dataclass(frozen=True)
+class Study:
+    """One environment, the lessons to fit on, and their features.
+
+    Attributes:
+        absolute: whether coordinates may be read; off by default, since a look-up table is not a strategy.
+    """
+
+    env: InspectableEnv
+    lessons: Lessons
+    absolute: bool = False
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """How each action is written: by name, or by number where the name is not a constant of the language."""
+        constants = vocabulary_of(self.env).constants
+        return tuple(name if constants.get(name) == at else str(at) for at, name in enumerate(self.env.action_names))
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Every state concept at every place."""
+        return state_columns(self.env, self.lessons.states, absolute=self.absolute)
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """Every question that a tree may ask."""
+        return conditions_of(self.columns)
+
+    def screened_conditions(self, generator: np.random.Generator) -> Conditions:
+        """The questions that large trees ask, few enough to search among."""
+        kept = screened(self.conditions.truth, self.cost, generator)
+        return Conditions(tuple(self.conditions.tests[at] for at in kept), self.conditions.truth[:, kept])
+
+    @cached_property
+    def action_columns(self) -> tuple[ActionColumn, ...]:
+        """Every action concept and afterstate."""
+        return action_columns(self.env, self.lessons.states, absolute=self.absolute)
+
+    @cached_property
+    def cost(self) -> Float[np.ndarray, "states actions"]:
+        """Cost of each action in each state."""
+        return cost_of_actions(self.lessons)
+
+    @property
+    def weight(self) -> Float[np.ndarray, "states"]:
+        """Weight of each state: the cost of its second-best class, less in near-ties."""
+        return np.asarray(np.maximum(self.cost.max(axis=1), 1e-9))

@@ -1,0 +1,27 @@
+"""The exam: state sets by measures, paired episodes, noise floor, ceiling."""
+
+from agentscope.verification.ceilings import ceiling
+from agentscope.verification.exam import SETS, Examination, ExamOptions, examine, verify_strategy
+from agentscope.verification.lines import worst_line
+from agentscope.verification.noise import noise_floor
+from agentscope.verification.pairing import Pairs, play_pairs, rollout_rows, summarise_pairs
+from agentscope.verification.scoring import Sheet, counterexamples, fill_sheet, measure_sheet
+
+__all__ = [
+    "SETS",
+    "ExamOptions",
+    "Examination",
+    "Pairs",
+    "Sheet",
+    "ceiling",
+    "counterexamples",
+    "examine",
+    "fill_sheet",
+    "measure_sheet",
+    "noise_floor",
+    "play_pairs",
+    "rollout_rows",
+    "summarise_pairs",
+    "verify_strategy",
+    "worst_line",
+]

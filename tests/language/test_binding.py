@@ -1,0 +1,97 @@
+"""Level 2: the same text, its concepts read from a network's activations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agentscope.errors import ContractBroken, TextError
+from agentscope.language import bind_network, evaluate, parse
+
+TEXT = "def strategy(state):\n    return argmax(actions, key=lambda a: -sum(after(a, height, c) for c in columns) + total(a))\n"
+
+
+class Echo:
+    """A network whose one layer shows the observation; it counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def activations(self, observations, layer):
+        assert layer == "trunk"
+        self.asked += 1
+        return observations
+
+
+class Readouts:
+    """Reads heights (a little off), the piece, the lamp and the drift from the echo."""
+
+    def layer_of(self, concept):
+        return "trunk"
+
+    def read(self, concept, activations):
+        if concept == "total":
+            piece = activations[:, 3:4] + 1
+            return activations[:, :3].sum(axis=1, keepdims=True) + np.concatenate([piece] * 3 + [piece * 0], axis=1)
+        return {"height": activations[:, :3] + 0.3, "piece": activations[:, 3], "lamp": activations[:, 4],
+                "drift": activations[:, 5]}[concept]  # fmt: skip
+
+
+def keeping_chance(env):
+    class Keeping(type(env)):
+        def with_chance_of(self, successors, states):
+            kept = successors.copy()
+            kept["piece"] = states["piece"]
+            return kept
+
+    return Keeping()
+
+
+def test_the_same_text_reads_the_network(env, vocabulary, binding, states):
+    network = Echo()
+    grounded = bind_network(network, keeping_chance(env), Readouts())
+    assert (grounded.level, binding.level) == (2, 1)
+    text = "def strategy(state):\n    if lamp() and drift() > 0.5:\n        return wait\n    return (height(0) + piece()) % 4\n"
+    program = parse(text, vocabulary)
+    assert (evaluate(program, grounded, states).actions == evaluate(program, binding, states).actions).all()
+    assert network.asked == 1, "one layer is asked once a chunk, however many concepts are read from it"
+
+
+def test_readouts_of_counts_are_rounded_and_kept_in_bounds(env, vocabulary, states):
+    class Wild(Readouts):
+        def read(self, concept, activations):
+            return np.full((len(activations), 3), [[-5.0, 4.6, 1e9]])
+
+    text = "def strategy(state):\n    return 1 if height(0) == 0 and height(1) == 5 and height(2) == 20 else 0\n"
+    assert set(evaluate(parse(text, vocabulary), bind_network(Echo(), env, Wild()), states).actions) == {1}
+
+
+def test_afterstates_show_the_network_the_current_chance_values(env, vocabulary, binding, states):
+    seen = []
+
+    class Watching(Echo):
+        def activations(self, observations, layer):
+            seen.append(observations[:, 3].copy())
+            return observations
+
+    text = "def strategy(state):\n    return 3 if after(wait, drift) > 0 else 0\n"
+    program = parse(text, vocabulary)
+    found = evaluate(program, bind_network(Watching(), keeping_chance(env), Readouts()), states)
+    assert (found.actions == evaluate(program, binding, states).actions).all()
+    rows = np.nonzero(env.legal_actions(states))[0]
+    assert (np.concatenate(seen) == states["piece"][rows]).all()
+
+
+def test_without_a_way_to_keep_chance_afterstates_are_refused(env, vocabulary, states):
+    with pytest.raises(TextError, match="with_chance_of"):
+        evaluate(parse(TEXT, vocabulary), bind_network(Echo(), env, Readouts()), states)
+
+
+def test_a_readout_of_the_wrong_shape_breaks_the_contract(env, vocabulary, states):
+    class Flat(Readouts):
+        def read(self, concept, activations):
+            return activations[:, 0]
+
+    with pytest.raises(ContractBroken, match="height has shape"):
+        evaluate(parse("def strategy(state):\n    return height(0) % 4\n", vocabulary),
+                 bind_network(Echo(), env, Flat()), states)  # fmt: skip

@@ -1,0 +1,82 @@
+"""One edit a state: uniform over features, then over values; against a loop."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from agentscope.contracts import Edits
+from agentscope.records import StateSet
+from agentscope.rollouts import edited_states, editing, make_environment
+
+DTYPE = np.dtype([("switch", np.int64), ("dial", np.int64)])
+
+
+class Panel:
+    """A switch with one other value, a dial with four others of which two are legal; over 90 there are no edits."""
+
+    def edits(self, states):
+        rows = []
+        for parent, state in enumerate(states):
+            if state["dial"] > 90:
+                continue
+            rows.append((parent, (1 - state["switch"], state["dial"]), 0, 0, True))
+            rows += [(parent, (state["switch"], 10 + v), 1, v, v < 2) for v in range(4)]
+        parent, state, feature, value, legal = zip(*rows, strict=True) if rows else ((),) * 5
+        return Edits(
+            np.array(parent, dtype=np.int32), np.array(list(state), dtype=DTYPE), np.array(feature, dtype=np.int32),
+            np.array(value, dtype=np.int32), np.array(legal, dtype=bool), ("switch", "dial"),
+        )  # fmt: skip
+
+
+def exam_of(count, dial=0):
+    states = np.zeros(count, dtype=DTYPE)
+    states["dial"] = dial
+    return StateSet("network", states, np.arange(count) // 10, np.arange(count) % 10)
+
+
+def test_features_are_uniform_first_and_legal_values_after():
+    edited = edited_states(Panel(), exam_of(8_000), np.random.default_rng(0))
+    counts = Counter(zip(edited.feature.tolist(), edited.states["dial"].tolist(), strict=True))
+    assert set(counts) == {(0, 0), (1, 10), (1, 11)}
+    assert counts[0, 0] == pytest.approx(4_000, abs=200)
+    assert counts[1, 10] == pytest.approx(2_000, abs=150)
+    everything = edited_states(Panel(), exam_of(8_000), np.random.default_rng(0), legal_only=False)
+    assert Counter(everything.feature.tolist())[0] == pytest.approx(4_000, abs=200)
+    assert len(set(everything.states["dial"].tolist())) == 5
+
+
+def test_an_edited_state_keeps_its_parents_episode_and_states_without_edits_drop_out():
+    exam = exam_of(100)
+    exam.states["dial"][::2] = 99
+    edited = edited_states(Panel(), exam, np.random.default_rng(0))
+    assert edited.name == "edited"
+    assert edited.feature_names == ("switch", "dial")
+    assert np.array_equal(edited.episode, exam.episode[1::2])
+    assert np.array_equal(edited.step, exam.step[1::2])
+
+
+def test_same_generator_same_edits_whatever_the_chunks(monkeypatch):
+    one = edited_states(Panel(), exam_of(500), np.random.default_rng(3))
+    monkeypatch.setattr(editing, "CHUNK", 9)
+    again = edited_states(Panel(), exam_of(500), np.random.default_rng(3))
+    other = edited_states(Panel(), exam_of(500), np.random.default_rng(4))
+    assert np.array_equal(one.states, again.states)
+    assert not np.array_equal(one.states, other.states)
+
+
+def test_environments_without_edits_and_sets_without_any_give_none():
+    assert edited_states(object(), exam_of(5), np.random.default_rng(0)) is None
+    assert edited_states(Panel(), exam_of(5, dial=99), np.random.default_rng(0)) is None
+
+
+def test_every_edit_of_keydoor_is_one_of_its_own_legal_edits():
+    keydoor = make_environment("agentscope_envs:AgentScope/KeyDoor-v0")
+    states = keydoor.reset(np.arange(40))
+    edited = edited_states(
+        keydoor, StateSet("network", states, np.arange(40), np.zeros(40, int)), np.random.default_rng(0)
+    )
+    possible = keydoor.edits(states)
+    for row in range(40):
+        mine = (possible.parent == row) & possible.legal & (possible.feature == edited.feature[row])
+        assert (possible.states[mine] == edited.states[row]).any()
