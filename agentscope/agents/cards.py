@@ -9,9 +9,10 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -32,7 +33,20 @@ MAX_CARD = 256 * 2**10
 ALLOWED_MODULES = ("agentscope_envs", "gymnasium", "minigrid")
 Number = StrictInt | StrictFloat
 PlainScalar = StrictBool | StrictInt | StrictFloat | StrictStr
-Nested = dict[str, PlainScalar | list[PlainScalar] | dict[str, PlainScalar | list[PlainScalar]]]
+
+
+def _plain_table(value: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A table of scalars, lists of scalars and, three levels deep, further tables."""
+    for key, part in value.items():
+        for entry in part if isinstance(part, list) else [part]:
+            if isinstance(entry, dict) and entry is part and depth < 3:
+                _plain_table(entry, depth + 1)
+            elif not isinstance(entry, bool | int | float | str):
+                raise ValueError(f"holds {key!r}, which is no plain value")
+    return value
+
+
+PlainTable = Annotated[dict[str, Any], AfterValidator(_plain_table)]
 
 
 class _Part(BaseModel):
@@ -42,9 +56,9 @@ class _Part(BaseModel):
 class AgentPart(_Part):
     """The file and what it is: `model` is a plain file name in the card's own folder."""
 
-    algorithm: StrictStr
+    algorithm: StrictStr = ""
     model: StrictStr = "model.zip"
-    sha256: StrictStr
+    sha256: StrictStr = ""
     family: StrictStr = ""
     reward_concepts: list[StrictStr] = Field(default_factory=list)
 
@@ -58,8 +72,8 @@ class AgentPart(_Part):
     @field_validator("sha256")
     @classmethod
     def _hexadecimal(cls, value: str) -> str:
-        if not re.fullmatch(r"[0-9a-f]{64}", value):
-            raise ValueError("must be 64 hexadecimal digits")
+        if not re.fullmatch(r"([0-9a-f]{64})?", value):
+            raise ValueError("must be 64 hexadecimal digits, or nothing before the first training")
         return value
 
 
@@ -89,7 +103,10 @@ class TrainingPart(_Part):
     seed: StrictInt = 0
     steps: StrictInt = 0
     algorithm: StrictStr = ""
-    hyperparameters: Nested = Field(default_factory=dict)
+    n_envs: StrictInt = 1
+    evaluate_every: StrictInt | None = None
+    evaluation_episodes: StrictInt | None = None
+    hyperparameters: PlainTable = Field(default_factory=dict)
     training_environment: dict[str, PlainScalar] = Field(default_factory=dict)
     versions: dict[str, StrictStr] = Field(default_factory=dict)
     minutes: Number | None = None
@@ -106,18 +123,27 @@ class EvaluationPart(BaseModel):
     return_high: Number | None = None
 
 
-class CurvePoint(_Part):
-    """Mean episode return after so many steps of training."""
+class CurvePoint(BaseModel):
+    """Mean episode return after so many steps of training; further scalars may stand beside it."""
 
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, PlainScalar]
     step: Number
     value: Number = Field(alias="return")
+
+
+class TwinPart(_Part):
+    """The agent of the same recipe with another seed."""
+
+    name: StrictStr
 
 
 class AgentCard(_Part):
     """A trained agent's card.toml (docs/loader.md).
 
     Attributes:
-        twin: name of the agent of the same recipe with another seed, if there is one.
+        agent: its sha256 is empty before the first training.
+        twin: the agent of the same recipe with another seed, if there is one.
     """
 
     name: StrictStr
@@ -127,12 +153,12 @@ class AgentCard(_Part):
     training: TrainingPart = TrainingPart()
     evaluation: EvaluationPart = Field(default_factory=lambda: EvaluationPart.model_validate({}))
     curve: list[CurvePoint] = Field(default_factory=list)
-    twin: StrictStr | None = None
+    twin: TwinPart | None = None
 
-    @field_validator("name", "twin")
+    @field_validator("name")
     @classmethod
-    def _identifier(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", value):
+    def _identifier(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", value):
             raise ValueError("must be lower-case letters, digits and dashes")
         return value
 
@@ -183,9 +209,13 @@ def shipped_folder() -> Path | None:
 
 
 def shipped_agents() -> tuple[str, ...]:
-    """Names of the shipped agents, in order."""
+    """Names of the shipped agents that have been trained, in order."""
     folder = shipped_folder()
-    return () if folder is None else tuple(sorted(card.parent.name for card in folder.glob("*/card.toml")))
+    return (
+        ()
+        if folder is None
+        else tuple(sorted(p.parent.name for p in folder.glob("*/card.toml") if any(p.parent.glob("*.zip"))))
+    )
 
 
 def find_agent(text: str) -> AgentSource:
@@ -214,6 +244,8 @@ def find_agent(text: str) -> AgentSource:
 def _from_folder(folder: Path) -> AgentSource:
     card = read_card(folder / "card.toml")
     model = folder / card.agent.model
+    if not card.agent.sha256:
+        raise UnknownAgent(f"{card.name} has a card but was not trained yet: `make train AGENT={card.name}` trains it.")
     if model.is_symlink():
         raise RefusedFile(f"{card.agent.model} of {card.name} is refused: it is a link to another place.")
     found = hashlib.sha256(read_bytes(model, MAX_FILE, card.agent.model)).hexdigest()

@@ -19,17 +19,17 @@ AGENT = 10  # MiniGrid's id of the agent, whose state channel holds its heading:
 
 
 class GridExtractor(BaseFeaturesExtractor):
-    """One-hot planes of a MiniGrid encoding (object, colour, state), then an optional small convolution.
+    """A learned description of each cell of a MiniGrid encoding (object, colour, state), or its one-hot planes.
 
     The observation is channel-first (3, rows, columns) with ids, not intensities: dividing ids by 255, as SB3 does
     to images, would make them nearly equal.
 
     Args:
         objects, colours, states: number of ids of each kind; 0 leaves the kind out.
-        channels: output channels of a convolution with ReLU; 0 flattens the planes as they are.
-        kernel: side of the convolution's window (odd).
-        centred: first shift and turn the grid so that the agent looks up from the middle, as MiniGrid's own partial
-            view does; cells outside the grid are the id 0 (unseen).
+        channels: length of the learned description, the same for every cell (an embedding); 0 gives the one-hot
+            planes as they are.
+        reach: above 0, first shift and turn the grid so that the agent looks up from the middle and sees so many
+            cells in each direction, as in MiniGrid's own view; cells outside the grid are the id 0 (unseen).
     """
 
     def __init__(
@@ -39,30 +39,29 @@ class GridExtractor(BaseFeaturesExtractor):
         colours: int = 6,
         states: int = 4,
         channels: int = 0,
-        kernel: int = 3,
-        centred: bool = False,
+        reach: int = 0,
     ) -> None:
         _, rows, columns = observation_space.shape
-        planes = objects + colours + states
-        side = (2 * max(rows, columns) - 1,) * 2 if centred else (rows, columns)
-        super().__init__(observation_space, (channels or planes) * side[0] * side[1])
-        self.sizes, self.side, self.centred, self.channels = (objects, colours, states), side, centred, channels
-        convolution = nn.Conv2d(planes, channels, kernel, padding=kernel // 2) if channels else nn.Identity()
-        self.grid = nn.Sequential(convolution, nn.ReLU()) if channels else nn.Identity()
-        if centred:
-            self.register_buffer("windows", centred_windows(rows, columns), persistent=False)
+        side = (2 * reach + 1, 2 * reach + 1) if reach else (rows, columns)
+        super().__init__(observation_space, (channels or objects + colours + states) * side[0] * side[1])
+        self.sizes, self.side, self.reach, self.channels = (objects, colours, states), side, reach, channels
+        kinds = max(objects, 1) * max(colours, 1) * max(states, 1)
+        self.cells = nn.Embedding(kinds, channels) if channels else nn.Identity()
+        if reach:
+            self.register_buffer("windows", centred_windows(rows, columns, reach), persistent=False)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         ids = observations.long()
-        if self.centred:
+        if self.reach:
             ids = self.centre(ids)
-        hot = [
-            functional.one_hot(ids[:, kind].clamp(max=size - 1), size).movedim(-1, 1)
-            for kind, size in enumerate(self.sizes)
-            if size
-        ]
-        flat: torch.Tensor = self.grid(torch.cat(hot, dim=1).float()).flatten(1)
-        return flat
+        read = [(ids[:, kind].clamp(max=size - 1), size) for kind, size in enumerate(self.sizes) if size]
+        if self.channels:
+            code = torch.zeros_like(read[0][0])
+            for values, size in read:
+                code = code * size + values
+            return torch.as_tensor(self.cells(code).flatten(1))
+        hot = [functional.one_hot(values, size) for values, size in read]
+        return self.cells(torch.cat(hot, dim=-1).float()).flatten(1)
 
     def centre(self, ids: torch.Tensor) -> torch.Tensor:
         """The same ids as the agent sees them: itself in the middle, ahead upwards."""
@@ -76,13 +75,12 @@ class GridExtractor(BaseFeaturesExtractor):
 
     def named_layers(self) -> list[NamedLayer]:
         """Layers that probes may address, from the input on."""
-        axes = ("", "", "") if self.centred else ("", "rows", "columns")
-        return [("grid", self.grid, axes)] if self.channels else []
+        axes = ("", "", "") if self.reach else ("rows", "columns", "")
+        return [("cells", self.cells, axes)]
 
 
-def centred_windows(rows: int, columns: int) -> torch.Tensor:
+def centred_windows(rows: int, columns: int, reach: int) -> torch.Tensor:
     """For each heading and agent cell, the cell seen at each place of the centred window; rows * columns is outside."""
-    reach = max(rows, columns) - 1
     ahead, right = torch.meshgrid(torch.arange(reach, -reach - 1, -1), torch.arange(-reach, reach + 1), indexing="ij")
     steps = torch.tensor([[0, 1], [1, 0], [0, -1], [-1, 0]])  # (row, column) of one step ahead, by heading
     tables = []

@@ -15,7 +15,7 @@ from typing import Any
 from agentscope.agents.plain import plain_text
 from agentscope.errors import RefusedFile
 
-MAX_OPCODES = 100_000  # of one pickle
+MAX_OPCODES = 40_000  # of one pickle
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 64
 MAX_INTEGER_BITS = 1024
@@ -61,7 +61,7 @@ class Persistent:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A pickle's value as records, with everything it would import and call, in the order of the opcodes."""
+    """A pickle's value as records, with everything it would import and call, each once, in order."""
 
     value: Any
     names: tuple[Name, ...]
@@ -93,8 +93,8 @@ class _Machine:
         self.persistent = persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        self.names: list[Name] = []
-        self.calls: list[str] = []
+        self.names: dict[tuple[str, str], Name] = {}
+        self.calls: dict[str, None] = {}
 
     def refusal(self, problem: str) -> RefusedFile:
         return RefusedFile(f"{self.what} is refused: {problem} (docs/loader.md).")
@@ -135,21 +135,22 @@ class _Machine:
     def global_(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str) or len(module) + len(name) > 300:
             raise self.refusal("it imports by something that is not a name")
-        self.names.append(Name(module, name))
-        self.stack.append(self.names[-1])
+        if (module, name) not in self.names:
+            self.names[module, name] = Name(module, name)
+        self.stack.append(self.names[module, name])
 
     def call(self, function: Any, args: Any, kwargs: Any = None) -> None:
         if not isinstance(args, tuple):
             raise self.refusal("it calls with arguments that are not a tuple")
         record = Call(function, args, kwargs)
-        self.calls.append(record.target)
+        self.calls[record.target] = None
         self.stack.append(record)
 
     def build(self) -> None:
         state, target = self.pop(), self.top()
         if isinstance(target, Call):
             target.state.append(state)
-            self.calls.append(f"{target.target}.__setstate__")
+            self.calls[f"{target.target}.__setstate__"] = None
         else:
             raise self.refusal("it sets the state of something that it did not make")
 
@@ -276,7 +277,7 @@ def read_pickle(
     if len(machine.stack) != 1 or stream.read(1):
         raise machine.refusal("its pickle does not end with exactly one object")
     _check_depth(machine.stack[0], machine)
-    return Parsed(machine.stack[0], tuple(machine.names), tuple(machine.calls), done)
+    return Parsed(machine.stack[0], tuple(machine.names.values()), tuple(machine.calls), done)
 
 
 def _parts(record: Any) -> list[Any]:

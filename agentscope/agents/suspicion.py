@@ -67,7 +67,7 @@ def code_notices(contents: ZipContents, read: tuple[str, ...]) -> list[AgentNoti
             if key not in read:
                 notices.append(AgentNotice("damaged-blob", "medium", plain_text(error, 200)))
             continue
-        strange = list(dict.fromkeys(name for name in parsed.names if not is_usual(name) and not is_code(name)))
+        strange = [name for name in parsed.names if not is_usual(name) and not is_code(name)]
         if strange and key not in read:
             text = f"SB3's loader would import {strange[0]} for data[{label!r}]; it was not run."
             notices.append(AgentNotice("foreign-code", "high", text))
@@ -89,9 +89,8 @@ def would_run(contents: ZipContents) -> list[Mapping[str, Any]]:
         except RefusedFile as error:
             row["refused"] = plain_text(error, 200)
         else:
-            names = list(dict.fromkeys(parsed.names))
-            row["imports"] = [str(name) for name in names[:40]]
-            row["calls"] = list(dict.fromkeys(parsed.calls))[:40]
-            row["unusual"] = [str(name) for name in names if not is_usual(name)][:40]
+            row["imports"] = [str(name) for name in parsed.names[:40]]
+            row["calls"] = list(parsed.calls[:40])
+            row["unusual"] = [str(name) for name in parsed.names if not is_usual(name)][:40]
         rows.append(row)
     return rows

@@ -22,7 +22,8 @@ from agentscope.errors import RefusedFile, UnknownAgent
 
 MAX_JSON = 8 * 2**20
 MAX_KEYS = 256
-MAX_ALL_OPCODES = 300_000  # of all blobs together: bounds the work that one file can ask for
+MAX_TABLES = 10_000  # tables cost a thousand times their bytes to parse
+MAX_ALL_OPCODES = 60_000  # of all blobs together: bounds the work that one file can ask for
 MEMBERS = (
     "data", "policy.pth", "policy.optimizer.pth", "pytorch_variables.pth", "_stable_baselines3_version",
     "system_info.txt", "actor.optimizer.pth", "critic.optimizer.pth", "ent_coef_optimizer.pth",
@@ -142,6 +143,8 @@ def _json(text: bytes) -> dict[str, Any]:
             raise RefusedFile("the zip is refused: its JSON names a key twice (docs/loader.md).")
         return entries
 
+    if text.count(b"{") > MAX_TABLES:
+        raise RefusedFile(f"the zip is refused: its JSON has more than {MAX_TABLES} tables (docs/loader.md).")
     try:
         data = json.loads(text.decode("utf-8"), object_pairs_hook=distinct)
     except (ValueError, RecursionError) as error:

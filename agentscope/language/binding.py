@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
@@ -22,6 +22,7 @@ from agentscope.errors import ContractBroken, TextError
 from agentscope.language.vocabulary import Signature, Vocabulary, vocabulary_of
 
 
+@runtime_checkable
 class Readouts(Protocol):
     """Fitted readouts of a network: for each concept a layer, and a function of its activations."""
 
@@ -34,6 +35,7 @@ class Readouts(Protocol):
         ...
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Concept values of one batch of states."""
 
@@ -42,6 +44,7 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
 class Binding(Protocol):
     """What `evaluate` needs: the names, and readers for batches of states and their successors."""
 

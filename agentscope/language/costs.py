@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentscope.errors import TextError
 from agentscope.language import tree
@@ -17,13 +17,15 @@ class Cost:
     Attributes:
         operations: elementary operations.
         width: lanes that one state becomes at its widest point (nested generator expressions).
-        names: most names bound at one time.
+        names: most names and tuple items held at one time.
+        depth: levels of the tree, through the helpers that it calls.
         lane_bytes: 8 bytes x width x (names + 8 intermediate values).
     """
 
     operations: int
     width: int
     names: int
+    depth: int
 
     @property
     def lane_bytes(self) -> int:
@@ -36,47 +38,59 @@ class _Counter:
         self.limits = limits
         self.known: dict[str, Cost] = {}
         self.open: list[str] = []
+        self.level = 0
 
     def function(self, name: str, node: tree.Node) -> Cost:
         if name in self.open:
             route = " -> ".join([*self.open[self.open.index(name) :], name])
             raise TextError(f"recursion is no part of the language: {route}", node.line, node.column)
-        if len(self.open) > self.limits.nesting:
-            raise TextError(f"calls nest at most {self.limits.nesting} deep", node.line, node.column)
         if name not in self.known:
             self.open.append(name)
             function = self.functions[name]
-            operations, width, names = 0, 1, len(function.parameters)
-            for statement in function.body:
-                cost = self.node(statement)
-                operations, width, names = operations + cost.operations, max(width, cost.width), names + cost.names
-            self.known[name] = self._checked(Cost(operations, width, names), function)
+            costs = [self.node(statement) for statement in function.body]
+            together = Cost(
+                sum(cost.operations for cost in costs),
+                max(cost.width for cost in costs),
+                len(function.parameters) + sum(cost.names for cost in costs),
+                max(cost.depth for cost in costs),
+            )
+            self.known[name] = self._checked(together, function)
             self.open.pop()
+        self._refuse_deep(self.known[name].depth, node)
         return self.known[name]
 
     def node(self, node: tree.Node) -> Cost:
         """Operations add up; a loop multiplies them, a generator expression the lanes too."""
+        self.level += 1
+        self._refuse_deep(0, node)
+        cost = self._checked(self._node(node), node)
+        self.level -= 1
+        return cost
+
+    def _node(self, node: tree.Node) -> Cost:
         match node:
             case tree.For():
                 inner = self._together(node.body)
-                operations = 1 + node.domain.length * inner.operations
-                return self._checked(Cost(operations, inner.width, inner.names + 1), node)
+                times = node.domain.length
+                return replace(inner, operations=1 + times * inner.operations, names=inner.names + 1)
             case tree.Aggregate():
                 cost = self._together([node.element])
                 for clause in reversed(node.clauses):
-                    cost = self._repeated(cost, self._together(clause.conditions), clause.domain.length)
-                return self._checked(cost, node)
+                    cost = _repeated(cost, self._together(clause.conditions), clause.domain.length)
+                return cost
             case tree.ArgMax():
-                cost = self._together([node.key])
-                return self._checked(self._repeated(cost, Cost(0, 1, 0), node.domain.length), node)
+                return _repeated(self._together([node.key]), Cost(0, 1, 0, 0), node.domain.length)
             case tree.FunctionCall():
-                given = self._together(node.arguments)
-                called = self.function(node.name, node)
-                total = given.operations + called.operations
-                return self._checked(Cost(total, max(given.width, called.width), given.names + called.names), node)
+                given, called = self._together(node.arguments), self.function(node.name, node)
+                return Cost(
+                    given.operations + called.operations,
+                    max(given.width, called.width),
+                    given.names + called.names,
+                    max(given.depth, called.depth + 1),
+                )
         cost = self._together(tuple(tree.children(node)))
         held = len(node.items) if isinstance(node, tree.Tuple) else isinstance(node, tree.Assign)
-        return Cost(cost.operations, cost.width, cost.names + held)
+        return replace(cost, names=cost.names + held)
 
     def _together(self, nodes: Sequence[tree.Node]) -> Cost:
         costs = [self.node(node) for node in nodes]
@@ -84,15 +98,14 @@ class _Counter:
             1 + sum(cost.operations for cost in costs),
             max((cost.width for cost in costs), default=1),
             sum(cost.names for cost in costs),
+            1 + max((cost.depth for cost in costs), default=0),
         )
 
-    def _repeated(self, inner: Cost, conditions: Cost, length: int) -> Cost:
-        times = max(length, 1)
-        return Cost(
-            1 + times * (inner.operations + conditions.operations),
-            times * max(inner.width, conditions.width),
-            inner.names + conditions.names + 1,
-        )
+    def _refuse_deep(self, more: int, node: tree.Node) -> None:
+        """Our walks recurse over the tree and its calls: their depth must stay far from Python's own limit."""
+        if self.level + more > 2 * self.limits.nesting:
+            allowed = f"{2 * self.limits.nesting} levels are allowed"
+            raise TextError(f"helpers and expressions together nest too deep; {allowed}", node.line, node.column)
 
     def _checked(self, cost: Cost, node: tree.Node) -> Cost:
         if cost.operations > self.limits.operations:
@@ -102,6 +115,16 @@ class _Counter:
             allowed = f"{self.limits.lane_bytes} bytes a state are allowed"
             raise TextError(f"this holds up to {cost.lane_bytes} bytes a state; {allowed}", node.line, node.column)
         return cost
+
+
+def _repeated(inner: Cost, conditions: Cost, length: int) -> Cost:
+    times = max(length, 1)
+    return Cost(
+        1 + times * (inner.operations + conditions.operations),
+        times * max(inner.width, conditions.width),
+        inner.names + conditions.names + 1,
+        max(inner.depth, conditions.depth) + 1,
+    )
 
 
 def cost_of_program(functions: Sequence[tree.Function], tables: Sequence[tree.Table], limits: Limits) -> Cost:
@@ -127,4 +150,4 @@ def cost_of_expression(value: tree.Expr, limits: Limits) -> Cost:
     Raises: TextError: a bound lies above the limits.
     """
     counter = _Counter({}, limits)
-    return counter._checked(counter.node(value), value)
+    return counter.node(value)

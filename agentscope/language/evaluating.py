@@ -184,7 +184,7 @@ class _Run(Lanes):
                     frame.names[statement.name] = _written(mask, value, frame.names.get(statement.name))
                 case tree.Return():
                     self.finish(statement, frame, mask)
-                    return np.zeros((), dtype=bool)
+                    return np.zeros(1, dtype=bool)
                 case tree.If():
                     mask = self.branches(statement, frame, mask)
                 case tree.For():
@@ -192,7 +192,7 @@ class _Run(Lanes):
         return mask
 
     def branches(self, node: tree.If, frame: _Frame, mask: Mask) -> Mask:
-        going: Mask = np.zeros((), dtype=bool)
+        going: Mask = np.zeros(1, dtype=bool)
         for branch in node.branches:
             holds = self.value(branch.condition, frame.names, mask)
             taken = mask & holds

@@ -36,8 +36,8 @@ class Signature:
     chance: bool
     absolute: bool
     should_matter: bool
-    low: float | None
-    high: float | None
+    low: int | float | None
+    high: int | float | None
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,9 @@ class _Run:
         progress("probes", 1, steps)
         self.twins: list[Mapping[Key, float]] = []
         for index, twin in enumerate(twins):
-            self.twins.append(self._scores(probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes))
+            self.twins.append(
+                self._scores(probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes)
+            )
             progress("probes", 2 + index, steps)
         raw = raw_input(data.observations)
         whole = View("input", (raw.width,))
@@ -142,9 +144,7 @@ class _Run:
             if concept.name in self.why:
                 records.append(unscored(concept, self.why[concept.name]))
                 continue
-            named = [
-                [outcomes[concept.name, variant, layer] for variant in VARIANTS] for layer in self.layers
-            ]
+            named = [[outcomes[concept.name, variant, layer] for variant in VARIANTS] for layer in self.layers]
             constant = constant_score(targets[concept.name], self.plan)
             layers = [self._layer(real, task, shuffled, constant) for real, task, shuffled in named]
             best = best_layer(layers)
@@ -179,4 +179,6 @@ def _width(view: View) -> int:
 def _check_twins(network: Network, twins: Sequence[Network]) -> None:
     for twin in twins:
         if [layer.shape for layer in twin.layers] != [layer.shape for layer in network.layers]:
-            raise BadOption("An untrained twin has other layers than the network: a control needs the same architecture.")
+            raise BadOption(
+                "An untrained twin has other layers than the network: a control needs the same architecture."
+            )

@@ -122,9 +122,7 @@ class Probed:
     outcomes: tuple[Outcome, ...]
 
 
-def probe_source(
-    source: Source, work: Mapping[View, Sequence[Target]], plan: Plan, variants: Sequence[str]
-) -> Probed:
+def probe_source(source: Source, work: Mapping[View, Sequence[Target]], plan: Plan, variants: Sequence[str]) -> Probed:
     """Fit every target from every view of one source, all folds, in two passes."""
     fits = [ViewFit(view, targets, variants) for view, targets in work.items() if targets]
     cache: dict[int, Mapping[str, np.ndarray]] = {}

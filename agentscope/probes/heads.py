@@ -106,7 +106,10 @@ def _discriminant(
 
 
 def named_classes(
-    block: Block, columns: Float[np.ndarray, "states positions columns"], log_priors: Float[np.ndarray, "extra"], width: int
+    block: Block,
+    columns: Float[np.ndarray, "states positions columns"],
+    log_priors: Float[np.ndarray, "extra"],
+    width: int,
 ) -> Int[np.ndarray, "states outputs heads"]:
     """Index of the class that each of HEADS names; `width` is the number of target columns before the extras."""
     assert block.extra is not None

@@ -121,7 +121,9 @@ def judged(concept: Concept, layers: Sequence[LayerScores], *, states: int, epis
 def unscored(concept: Concept, why: str) -> Primitive:
     """The record of a concept that cannot be scored on these states, with the reason."""
     nothing = ProbeScores(None, None, None, None)
-    return Primitive(concept.name, concept.kind, None, METRICS[concept.kind], None, nothing, None, None, "absent", why=why)
+    return Primitive(
+        concept.name, concept.kind, None, METRICS[concept.kind], None, nothing, None, None, "absent", why=why
+    )
 
 
 def with_interval(layer: LayerScores, score: Score) -> LayerScores:

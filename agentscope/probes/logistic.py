@@ -14,7 +14,7 @@ from agentscope.probes.sources import RawInput, View
 from agentscope.probes.splits import VALIDATION
 from agentscope.probes.targets import Target
 
-STEPS = 12
+STEPS = 40  # macro-F1 of the Tetris piece from raw cells: .395 after 12 steps, .409 after 24, .415 at convergence
 STRENGTH = 1e-3
 MOST_STATES = 20_000  # states that the control is fitted at most
 

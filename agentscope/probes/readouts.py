@@ -15,7 +15,10 @@ from agentscope.probes.ridge import RidgeSystem
 from agentscope.probes.scoring import best_head
 from agentscope.probes.sources import View, folding
 
-FIELDS = ("layer", "kind", "weights", "bias", "classes", "layer_shape", "places", "shape", "concept_places", "action_dims", "actions")
+FIELDS = (
+    "layer", "kind", "weights", "bias", "classes", "layer_shape", "places", "shape", "concept_places", "action_dims",
+    "actions",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ class Readouts:
         for name, readout in self.by_concept.items():
             for field in FIELDS:
                 value = getattr(readout, field)
-                arrays[f"{name}.{field}"] = np.array(value, dtype=np.int64) if isinstance(value, tuple) else np.asarray(value)
+                arrays[f"{name}.{field}"] = (
+                    np.array(value, dtype=np.int64) if isinstance(value, tuple) else np.asarray(value)
+                )
         return arrays
 
     @staticmethod
@@ -135,7 +140,9 @@ def final_readouts(probed: Probed, plan: Plan, layers: Mapping[str, str]) -> Rea
             continue
         readings = fit_readings(RidgeSystem(fit.total()), fit.strengths, fit.blocks)
         for block in blocks:
-            found[block.target.name] = _readout(fit, block, readings, _head(outcomes[fit.view.layer, block.target.name], plan))
+            found[block.target.name] = _readout(
+                fit, block, readings, _head(outcomes[fit.view.layer, block.target.name], plan)
+            )
     return Readouts({name: found[name] for name in layers})
 
 
@@ -146,10 +153,10 @@ def _head(outcome: Outcome, plan: Plan) -> int:
 def _readout(fit: ViewFit, block: Block, readings: Readings, head: int) -> Readout:
     """One concept's columns in the units of the raw activations and of the concept."""
     target, view = block.target, fit.view
-    columns, offset = block.columns, 0.0
+    columns, offset = block.columns, np.zeros(())
     if head and block.extra is not None:
         columns = slice(fit.width + block.extra.start, fit.width + block.extra.stop)
-        offset = -readings.log_priors[block.extra] if HEADS[head] == "even discriminant" else 0.0
+        offset = -readings.log_priors[block.extra] if HEADS[head] == "even discriminant" else offset
     weights, bias = readings.solution.weights[:, columns], readings.solution.bias[:, columns]
     bias = (bias - fit.shift @ weights + offset) * target.scale + target.origin
     weights = weights * target.scale

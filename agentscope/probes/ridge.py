@@ -73,13 +73,9 @@ def squared_errors(solution: Solution, moments: Moments) -> Float[np.ndarray, "t
     return np.maximum(errors, 0.0)
 
 
-def choose_strengths(
-    system: RidgeSystem, validation: Moments, groups: Sequence[slice]
-) -> Float[np.ndarray, "targets"]:
+def choose_strengths(system: RidgeSystem, validation: Moments, groups: Sequence[slice]) -> Float[np.ndarray, "targets"]:
     """The penalty with the least squared error on validation states, one for each group of targets."""
-    errors = np.stack(
-        [squared_errors(system.solve(np.full(system.cross.shape[1], s)), validation) for s in STRENGTHS]
-    )
+    errors = np.stack([squared_errors(system.solve(np.full(system.cross.shape[1], s)), validation) for s in STRENGTHS])
     chosen = np.empty(errors.shape[1])
     for group in groups:
         chosen[group] = STRENGTHS[int(np.argmin(errors[:, group].sum(axis=1)))]

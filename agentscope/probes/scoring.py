@@ -65,7 +65,7 @@ class Scorer:
 
     def _numbers(self) -> Measure:
         error = self._by_episode(self.outcome.readings[self.scored])
-        spread = self._by_episode(distances(self.outcome.target)[self._donors()])
+        spread = self._by_episode(self.outcome.target.distances[self._donors()])
         return lambda weights: 1.0 - (weights @ error) / (weights @ spread)
 
     def _by_episode(self, values: np.ndarray) -> Float[np.ndarray, "episodes"]:
@@ -89,12 +89,6 @@ class Scorer:
         return lambda weights: macro_f1(np.tensordot(weights, tables, axes=1))
 
 
-def distances(target: Target) -> Float[np.ndarray, "states"]:
-    """Squared distance of each state's labels from what a constant would answer, in scaled units."""
-    labels = (target.labels.reshape(len(target.labels), -1) - target.origin) / target.scale - target.label_mean.ravel()
-    return np.einsum("ij,ij->i", labels, labels, dtype=np.float64)
-
-
 def class_indices(target: Target, labels: np.ndarray) -> np.ndarray:
     """Position of each code among the scored classes; -1 for a class too rare to score."""
     codes = np.array(target.classes)
@@ -115,7 +109,9 @@ def _tables(outcome: Outcome, plan: Plan, head: int, rows: np.ndarray) -> Float[
     episode = np.broadcast_to(plan.split.episode[rows][:, None], true.shape)
     known = true >= 0
     flat = (episode[known] * classes + true[known]) * classes + named[known]
-    return np.bincount(flat, minlength=plan.split.episodes * classes**2).reshape(-1, classes, classes).astype(np.float64)
+    return (
+        np.bincount(flat, minlength=plan.split.episodes * classes**2).reshape(-1, classes, classes).astype(np.float64)
+    )
 
 
 def best_head(outcome: Outcome, plan: Plan) -> int:

@@ -46,7 +46,8 @@ def split_episodes(episodes: Int[np.ndarray, "states"], generator: np.random.Gen
     names, episode = np.unique(episodes, return_inverse=True)
     if len(names) < 3:
         raise EmptySample(
-            f"Probes need at least 3 episodes (to fit, to validate, to hold out), found {len(names)}. Play more episodes."
+            f"Probes need at least 3 episodes (to fit, to validate, to hold out), found {len(names)}. "
+            "Play more episodes."
         )
     folds = min(MOST_FOLDS, len(names) - 1)
     lengths = np.bincount(episode.ravel())

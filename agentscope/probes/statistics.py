@@ -59,7 +59,9 @@ class Moments:
 
     def centred(
         self, x_mean: Float[np.ndarray, "positions features"], y_mean: Float[np.ndarray, "positions targets"]
-    ) -> tuple[Float[np.ndarray, "features features"], Float[np.ndarray, "features targets"], Float[np.ndarray, "targets"]]:
+    ) -> tuple[
+        Float[np.ndarray, "features features"], Float[np.ndarray, "features targets"], Float[np.ndarray, "targets"]
+    ]:
         """Products of deviations from these means (X'X, X'Y and the squares of Y)."""
         cross = self.x.T @ x_mean
         xx = self.xx - cross - cross.T + self.count * (x_mean.T @ x_mean)
@@ -96,8 +98,9 @@ class Fitter:
         y = y.astype(x.dtype, copy=False)
         flat_x, flat_y = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
         self.count += len(x)
-        self.x += x.sum(axis=0, dtype=np.float64)
-        self.y += y.sum(axis=0, dtype=np.float64)
+        ones = np.ones(len(x), dtype=x.dtype)  # a product sums faster than a reduction that converts
+        self.x += (ones @ x.reshape(len(x), -1)).reshape(self.x.shape)
+        self.y += (ones @ y.reshape(len(y), -1)).reshape(self.y.shape)
         self.xx += flat_x.T @ flat_x
         self.xy += flat_x.T @ flat_y
         self.yy += np.einsum("ij,ij->j", flat_y, flat_y)

@@ -96,6 +96,7 @@ class Target:
         classes: codes of a choice that occur often enough to be scored.
         origin, scale: subtracted from and divided into numbers before fitting, so that float32 products are safe.
         actions: indices of the actions that were kept of an action concept; None: all, or no action concept.
+        memory: scaled labels as each kind of view wants them, laid out once.
     """
 
     concept: Concept
@@ -105,6 +106,7 @@ class Target:
     origin: float = 0.0
     scale: float = 1.0
     actions: tuple[int, ...] | None = None
+    memory: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -121,25 +123,37 @@ class Target:
 
     def values(self, rows: np.ndarray, common: tuple[str, ...]) -> Shaped[np.ndarray, "states positions outputs"]:
         """Labels of some states as (states, positions, outputs)."""
-        places, others = self.split(common)
-        moved = self.labels[rows].transpose(0, *(1 + i for i in (*places, *others)))
-        positions = int(np.prod([self.shape[i] for i in places], dtype=np.int64))
-        return moved.reshape(len(rows), positions, -1)
+        return self._arranged(self.labels, common)[rows]
 
     def columns(self, rows: np.ndarray, common: tuple[str, ...]) -> Float[np.ndarray, "states positions targets"]:
-        """Regression targets: scaled numbers, 0 and 1, or one column for each class."""
-        values = self.values(rows, common)
-        if self.concept.kind == "choice":
-            hot = values[..., None] == np.array(self.classes)
-            return hot.reshape(len(rows), values.shape[1], -1).astype(np.float32)
-        if self.concept.kind == "flag":
-            return values.astype(np.float32)
-        return ((values - self.origin) / self.scale).astype(np.float32)
+        """Regression targets, float32: scaled numbers, 0 and 1, or one column for each class."""
+        if common not in self.memory:
+            self.memory[common] = np.ascontiguousarray(self._arranged(self.scaled, common))
+        values = self.memory[common][rows]
+        if self.concept.kind != "choice":
+            return values.astype(np.float32, copy=False)
+        hot = values[..., None] == np.array(self.classes)
+        return hot.reshape(len(rows), values.shape[1], -1).astype(np.float32)
+
+    def _arranged(self, labels: np.ndarray, common: tuple[str, ...]) -> np.ndarray:
+        places, others = self.split(common)
+        positions = int(np.prod([self.shape[i] for i in places], dtype=np.int64))
+        moved = labels.transpose(0, *(1 + i for i in (*places, *others)))
+        return moved.reshape(len(labels), positions, int(np.prod(self.shape, dtype=np.int64)) // positions)
 
     @cached_property
-    def label_mean(self) -> np.ndarray:
-        """Mean of each output in scaled units: what a constant would answer."""
-        return np.asarray((self.labels.mean(axis=0, dtype=np.float64) - self.origin) / self.scale)
+    def scaled(self) -> np.ndarray:
+        """Numbers about 0 with unit variance; flags and choices as they are."""
+        if self.concept.kind in ("flag", "choice"):
+            return self.labels
+        return np.asarray((self.labels - self.origin) / self.scale, dtype=np.float32)
+
+    @cached_property
+    def distances(self) -> Float[np.ndarray, "states"]:
+        """Squared distance of each state's scaled numbers from what a constant would answer: their means."""
+        flat = self.scaled.reshape(len(self.scaled), -1)
+        apart = flat - flat.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return np.einsum("ij,ij->i", apart, apart).astype(np.float64)
 
 
 def make_target(data: LabelledStates, concept: Concept, generator: np.random.Generator) -> Target | str:

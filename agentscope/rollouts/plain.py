@@ -122,7 +122,7 @@ class PlainEnv:
         return other
 
     def render_text(self, state: States) -> str:
-        """Each component with its name."""
+        """Each component with its name; `state` is a batch of one."""
         row = np.atleast_1d(state)
         values = zip(self.axes["component"], self._components(row)[0].tolist(), strict=True)
         return ", ".join(f"{name} {value:.6g}" for name, value in values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -30,6 +30,7 @@ class Outcome:
     truncated: np.ndarray
 
 
+@runtime_checkable
 class Restorer(Protocol):
     """How a state of a plain environment is stored and stepped; `memory` is a field of the structured state."""
 

@@ -19,7 +19,7 @@ def cart_points(study: Study, judge: Judge) -> list[FrontierPoint]:
     """CART (Breiman et al. 1984) with so many leaves, taught the network's own actions, judged like any text."""
     if not study.conditions.tests or not study.lessons.decisions.legal.all():
         return []
-    return [judge.judge(NAME, text_of(study, cart_tree(study, size))).point for size in SIZES]
+    return [judge.judge(NAME, text_of(study, cart_tree(study, size), study.conditions)).point for size in SIZES]
 
 
 def cart_tree(study: Study, size: int) -> Tree:

@@ -13,7 +13,9 @@ from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
 from agentscope.strategies.rounding import fewest_digits, summed, written
 from agentscope.strategies.study import Study
 
-MOST_TERMS = 60  # more columns than this make no sum that anybody reads
+MOST_TERMS = 30  # more columns than this make no sum that anybody reads
+SCOUT = 3_000  # states on which terms are ranked
+MOST_STATES = 12_000  # states on which the sums of more than two actions are fitted
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ class LinearTest:
         if len(terms) > MOST_TERMS:
             spread = np.argsort([-abs(_relevance(term, study)) for term in terms], kind="stable")[:MOST_TERMS]
             terms = tuple(terms[at] for at in np.sort(spread))
-        ranked = _ranked(terms, study)
+        rows = generator.permutation(len(study.lessons))
+        ranked = _ranked(terms, study, np.sort(rows[:SCOUT]))
+        rows = np.sort(rows if len(study.actions) == 2 else rows[:MOST_STATES])
         write = _two_actions if len(study.actions) == 2 else _many_actions
-        return tuple(write(study, ranked[: min(size, len(ranked))]) for size in sizes)
+        return tuple(write(study, ranked[: min(size, len(ranked))], rows) for size in sizes)
 
 
 def _relevance(term: Term, study: Study) -> float:
@@ -71,21 +75,21 @@ def _relevance(term: Term, study: Study) -> float:
     return float(np.abs(values @ (study.cost - study.cost.mean(axis=0))).max())
 
 
-def _choices(study: Study, terms: Sequence[Term]) -> Choices:
+def _choices(study: Study, terms: Sequence[Term], rows: np.ndarray) -> Choices:
     """The actions as choices among sums over these terms and a constant."""
     lessons = study.lessons
-    table = np.stack([*(term.values for term in terms), np.ones(len(lessons))], axis=1)
-    empty = np.zeros((len(lessons), len(study.actions), 0))
-    return Choices(empty, table, lessons.same, lessons.decisions.legal, study.weight)
+    table = np.stack([*(term.values[rows] for term in terms), np.ones(len(rows))], axis=1)
+    empty = np.zeros((len(rows), len(study.actions), 0))
+    return Choices(empty, table, lessons.same[rows], lessons.decisions.legal[rows], study.weight[rows])
 
 
-def _ranked(terms: Sequence[Term], study: Study) -> tuple[Term, ...]:
+def _ranked(terms: Sequence[Term], study: Study, rows: np.ndarray) -> tuple[Term, ...]:
     """Terms from the most to the least important: backward elimination by standardised weight."""
     left, dropped = list(terms), []
     start: Weights | None = None
     while len(left) > 1:
-        choices = _choices(study, left)
-        weights = fit_weights(choices, start, steps=60)
+        choices = _choices(study, left, rows)
+        weights = fit_weights(choices, start, steps=25)
         size = (weights.of_state[:-1] - weights.of_state[:-1].mean(axis=1, keepdims=True)).std(axis=1)
         least = int((size * choices.of_state[:, :-1].std(axis=0)).argmin())
         dropped.append(left.pop(least))
@@ -93,11 +97,11 @@ def _ranked(terms: Sequence[Term], study: Study) -> tuple[Term, ...]:
     return (*left, *reversed(dropped))
 
 
-def _two_actions(study: Study, terms: Sequence[Term]) -> str:
-    choices = _choices(study, terms)
+def _two_actions(study: Study, terms: Sequence[Term], rows: np.ndarray) -> str:
+    choices = _choices(study, terms, rows)
     weights = fit_weights(choices)
     gap = weights.of_state[:, 1] - weights.of_state[:, 0]
-    prize = study.cost[:, 0] - study.cost[:, 1]  # what action 1 saves
+    prize = study.cost[rows, 0] - study.cost[rows, 1]  # what action 1 saves
     gap = sharpen(choices.of_state, prize, gap)
 
     def judge(values: np.ndarray) -> float:
@@ -109,9 +113,9 @@ def _two_actions(study: Study, terms: Sequence[Term]) -> str:
     return f"def strategy(state):\n    return {summed(names)} > {written(threshold)}\n"
 
 
-def _many_actions(study: Study, terms: Sequence[Term]) -> str:
-    choices = _choices(study, terms)
-    weights = fit_weights(choices)
+def _many_actions(study: Study, terms: Sequence[Term], rows: np.ndarray) -> str:
+    choices = _choices(study, terms, rows)
+    weights = fit_weights(choices, steps=80)
     table = weights.of_state - weights.of_state.mean(axis=1, keepdims=True)
 
     def judge(values: np.ndarray) -> float:

@@ -12,7 +12,8 @@ from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate,
 from agentscope.strategies.rounding import fewest_digits, summed, written
 from agentscope.strategies.study import Study
 
-SCOUT = 4_000  # states on which terms are chosen; weights are fitted on all
+SCOUT = 3_000  # states on which terms are chosen
+MOST_STATES = 12_000  # states on which weights are fitted
 FEW_ACTIONS = 8  # up to here each action may have a constant of its own
 ONE_LINE = 84
 
@@ -78,14 +79,14 @@ def choices_of(study: Study, columns: Sequence[ActionColumn], rows: np.ndarray, 
 
 def _fit(study: Study, sizes: Sequence[int], generator: np.random.Generator, *, constants: bool) -> tuple[str, ...]:
     columns = _telling(study)
-    rows = np.arange(len(study.lessons))
-    scout = np.sort(generator.permutation(rows)[:SCOUT])
+    rows = generator.permutation(len(study.lessons))
+    scout, rows = np.sort(rows[:SCOUT]), np.sort(rows[:MOST_STATES])
     order = chosen_terms(choices_of(study, columns, scout, constants=constants), max(sizes))
     texts = []
     for size in sizes:
         kept = [columns[at] for at in order[:size]]
         choices = choices_of(study, kept, rows, constants=constants)
-        texts.append(_text(study, kept, choices, fit_weights(choices)))
+        texts.append(_text(study, kept, choices, fit_weights(choices, steps=80)))
     return tuple(texts)
 
 
@@ -101,7 +102,7 @@ def chosen_terms(choices: Choices, most: int) -> list[int]:
             break
         order.append(found)
         current = replace(choices, of_action=choices.of_action[:, :, order])
-        weights = fit_weights(current, replace(weights, of_action=np.append(weights.of_action, 0.0)), steps=40)
+        weights = fit_weights(current, replace(weights, of_action=np.append(weights.of_action, 0.0)), steps=20)
     return order
 
 

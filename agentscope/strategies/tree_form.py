@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agentscope.strategies.conditions import Conditions
 from agentscope.strategies.fitting import fit_tree
 from agentscope.strategies.layout import block, decision_of
 from agentscope.strategies.study import Study
@@ -27,18 +28,19 @@ class TreeOfTests:
 
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
         """One tree a size (in leaves), each started from the one before."""
-        rows = group_rows(study.conditions.truth, study.cost)
+        conditions = study.screened_conditions(generator)
+        rows = group_rows(conditions.truth, study.cost)
         tree: Tree | None = None
         texts = []
         for size in sizes:
             tree = fit_tree(rows, size, generator, start=tree)
-            texts.append(text_of(study, tree))
+            texts.append(text_of(study, tree, conditions))
         return tuple(texts)
 
 
-def text_of(study: Study, tree: Tree) -> str:
-    """A tree as a text."""
-    decision = decision_of(tree, study.conditions.tests, study.actions)
+def text_of(study: Study, tree: Tree, conditions: Conditions) -> str:
+    """A tree over these questions as a text."""
+    decision = decision_of(tree, conditions.tests, study.actions)
     return "\n".join(["def strategy(state):", *block(decision)]) + "\n"
 
 
@@ -61,20 +63,25 @@ class RoutineTree:
         theme = find_theme(study.columns)
         assert theme is not None
         helper = screen_helper(helper_for(theme, study.columns), study.cost, generator)
-        task = Task(group_rows(study.conditions.truth, study.cost), study.cost, generator)
+        conditions = study.screened_conditions(generator)
+        task = Task(group_rows(conditions.truth, study.cost), study.cost, generator)
         routine: Routine | None = None
         texts = []
         for size in sizes:
-            routine = fit_routine(task, helper, (max(4, size * 2 // 5), size - size * 2 // 5), routine)
-            texts.append(routine_text(study, routine))
+            sizes_of_both = (max(4, size * 2 // 5), size - size * 2 // 5)
+            found = [fit_routine(task, helper, sizes_of_both)]
+            if routine is not None:
+                found.append(fit_routine(task, helper, sizes_of_both, routine))
+            routine = min(found, key=lambda each: each.cost)
+            texts.append(routine_text(study, routine, conditions))
         return tuple(texts)
 
 
-def routine_text(study: Study, routine: Routine) -> str:
+def routine_text(study: Study, routine: Routine, conditions: Conditions) -> str:
     """Helper and strategy as a text; a helper that is never called is left out."""
     helper = routine.helper
     calls = [helper.call(place) for place in range(len(helper.theme.objects))]
-    body = block(decision_of(routine.top, study.conditions.tests, (*study.actions, *calls)))
+    body = block(decision_of(routine.top, conditions.tests, (*study.actions, *calls)))
     lines = ["def strategy(state):", *body]
     if any(f"{NAME}(" in line for line in body):
         helper_body = block(decision_of(helper.tree, helper.tests, study.actions))

@@ -12,7 +12,8 @@ from agentscope.errors import EmptySample
 from agentscope.records import Ceiling
 
 MOSTLY_UNIQUE = 0.5
-BLACK_BOX_STATES = 5_000  # the black box is fitted on at most so many
+BLACK_BOX_STATES = 5_000  # the black box sees at most so many
+RANKED_STATES = 2_000  # the same where it ranks, since each state is then a row for every move
 FOLDS = 3
 MANY_ACTIONS = 8  # above it the black box ranks (state, action) rows instead of naming an action
 ALIASED = 20  # pairs listed
@@ -39,7 +40,7 @@ def ceiling(
         concept_matrix: all concepts of each state, one column a component.
         action_matrix: action concepts of each (state, action), where the vocabulary has any; they are part of the
             vector of a state.
-        generator: draws the folds and, above 5,000 states, the episodes that the black box sees.
+        generator: draws the folds and, above 5,000 states (2,000 where it ranks), the episodes the black box sees.
     Raises: EmptySample: there are no states.
     """
     count = len(network_actions)
@@ -54,7 +55,8 @@ def ceiling(
     group = row_groups(np.concatenate(columns, axis=1))
     distinct = (int(group.max()) + 1) / count
     if distinct > MOSTLY_UNIQUE:
-        seen = _sample_episodes(episodes, generator)
+        ranks = action_matrix is not None or equivalent.shape[1] > MANY_ACTIONS
+        seen = _sample_episodes(episodes, generator, most=RANKED_STATES if ranks else BLACK_BOX_STATES)
         allowed_classes = allowed[seen] & _first_of_class(equivalent[seen], allowed[seen])
         acted = None if action_matrix is None else action_matrix[seen]
         chosen = _black_box(columns[0][seen], acted, same[seen], allowed_classes, _folds(episodes[seen], generator))
@@ -93,15 +95,15 @@ def _aliased(group: np.ndarray, agreed: np.ndarray, actions: np.ndarray) -> tupl
     return tuple(pairs)
 
 
-def _sample_episodes(episodes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _sample_episodes(episodes: np.ndarray, generator: np.random.Generator, *, most: int) -> np.ndarray:
     """States of as many whole episodes as stay within the cap; of one episode that alone exceeds it, a sample."""
-    if len(episodes) <= BLACK_BOX_STATES:
+    if len(episodes) <= most:
         return np.arange(len(episodes))
     names, index, sizes = np.unique(episodes, return_inverse=True, return_counts=True)
     order = generator.permutation(len(names))
-    fits = sizes[order].cumsum() <= BLACK_BOX_STATES
+    fits = sizes[order].cumsum() <= most
     if fits.sum() < FOLDS:
-        return np.sort(generator.permutation(len(episodes))[:BLACK_BOX_STATES])
+        return np.sort(generator.permutation(len(episodes))[:most])
     return np.flatnonzero(np.isin(index, order[fits]))
 
 

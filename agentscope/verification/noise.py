@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from agentscope.records import Decisions, NoiseFloor, StateSet
 CHUNK = 4_096
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Anything that scores the actions of a batch of observations."""
 

@@ -119,7 +119,7 @@ def _counterexample(env: InspectableEnv, sheet: Sheet, row: int) -> Mapping[str,
     if states.feature is not None:
         example["feature"] = _feature_name(states, int(states.feature[row]))
     render = getattr(env, "render_text", None)
-    example["state"] = render(states.states[row]) if render is not None else f"state {row}"
+    example["state"] = render(states.states[row : row + 1]) if render is not None else f"state {row}"
     return example
 
 

@@ -16,7 +16,6 @@ from agentscope.errors import BadCard, RefusedFile, UnknownAgent
 CARD = """
 name = "toy-dqn"
 title = "A toy"
-twin = "toy-dqn-b"
 [agent]
 algorithm = "DQN"
 model = "model.zip"
@@ -36,6 +35,8 @@ minutes = 2.5
 learning_rate = 1e-3
 [training.hyperparameters.policy_kwargs]
 net_arch = [64, 64]
+[training.hyperparameters.policy_kwargs.features_extractor_kwargs]
+channels = 4
 [training.training_environment]
 start = "anywhere"
 [training.versions]
@@ -49,6 +50,9 @@ goals = 99
 [[curve]]
 step = 10
 return = 0.5
+lines_mean = 2
+[twin]
+name = "toy-dqn-b"
 """
 
 
@@ -62,9 +66,12 @@ def folder_with(tmp_path: Path, text: str, model: bytes = b"model") -> Path:
 
 def test_a_card_is_read_whole(tmp_path: Path) -> None:
     card = read_card(folder_with(tmp_path, CARD) / "card.toml")
-    assert card.name == "toy-dqn" and card.twin == "toy-dqn-b"
+    assert card.name == "toy-dqn" and card.twin is not None and card.twin.name == "toy-dqn-b"
     assert card.environment.kwargs == {"layouts": 64}
-    assert card.training.hyperparameters["policy_kwargs"] == {"net_arch": [64, 64]}
+    assert card.training.hyperparameters["policy_kwargs"] == {
+        "net_arch": [64, 64],
+        "features_extractor_kwargs": {"channels": 4},
+    }
     assert card.training.training_environment == {"start": "anywhere"}
     assert card.evaluation.model_extra == {"goals": 99}
     assert card.curve[0].value == 0.5
@@ -81,6 +88,8 @@ def test_a_card_is_read_whole(tmp_path: Path) -> None:
         ("layouts = 64", "layouts = [1, 2]", "layouts"),
         ("layouts = 64", "layouts = {a = 1}", "layouts"),
         ("seed = 1", 'seed = "1"', "seed"),
+        ("channels = 4", "channels = 2020-01-01", "channels"),
+        ("channels = 4", "a = {b = {c = 1}}", "'a'"),
         ("goals = 99", "goals = [1]", "goals"),
         ('name = "toy-dqn"', 'name = "../toy"', "name"),
         ('sha256 = "SHA"', 'sha256 = "12"', "sha256"),
@@ -111,6 +120,13 @@ def test_a_card_that_names_a_strangers_module_never_imports_it(tmp_path: Path) -
 def test_a_folder_whose_model_was_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedFile, match="sha256"):
         find_agent(str(folder_with(tmp_path, CARD, model=b"other")))
+
+
+def test_a_card_before_the_first_training_says_how_to_train(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, CARD.replace('sha256 = "SHA"\n', ""))
+    assert read_card(folder / "card.toml").agent.sha256 == ""
+    with pytest.raises(UnknownAgent, match="make train AGENT=toy-dqn"):
+        find_agent(str(folder))
 
 
 def test_agents_are_found_by_name_folder_and_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

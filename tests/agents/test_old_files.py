@@ -23,6 +23,9 @@ from tests.agents.test_hostile_zips import blob, members_of, with_data, zipped
 def gym_class(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> type:
     """A class that pickles as one of gym's, which is not installed."""
     home = types.ModuleType(module)
+    for parent in ("gym", "gym.spaces"):
+        if module.startswith(parent):
+            monkeypatch.setitem(sys.modules, parent, types.ModuleType(parent))
     cls = type(name, (), {"__module__": module})
     setattr(home, name, cls)
     monkeypatch.setitem(sys.modules, module, home)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import gymnasium
 import numpy as np
 import pytest
@@ -22,6 +24,10 @@ def heights(states):
     return states["heights"].copy()
 
 
+def leaps(states):
+    return states["drift"][:, None, None] * np.ones((3, 4)) + np.arange(4)
+
+
 def lifted(states):
     """What each action makes of each column's height: (n, actions, columns)."""
     after = np.repeat(states["heights"][:, None], 4, axis=1)
@@ -34,19 +40,19 @@ class LittleEnv:
     """Put a piece of size 1, 2 or 3 on a column; a column above 9 ends the episode; the next piece is chance."""
 
     id = "Little-v0"
-    kwargs = {"columns": 3}
+    kwargs = MappingProxyType({"columns": 3})
     state_dtype = DTYPE
     observation_space = gymnasium.spaces.Box(-100, 100, (6,), np.float64)
     action_space = gymnasium.spaces.Discrete(4)
     action_names = ACTIONS
-    axes = {"columns": COLUMNS, "pieces": PIECES, "digits": ("0", "1", "2", "3")}
+    axes = MappingProxyType({"columns": COLUMNS, "pieces": PIECES, "digits": ("0", "1", "2", "3")})
     concepts = (
         Concept(name="height", kind="count", measure=heights, axis=("columns",), high=20, doc="Blocks in a column."),
         Concept(name="lamp", kind="flag", measure=lambda s: s["lamp"], doc="Watched.", should_matter=False),
         Concept(name="piece", kind="choice", measure=lambda s: s["piece"], choices=PIECES, chance=True, doc="Next."),
         Concept(name="ground", kind="choice", measure=lambda s: s["piece"] * 0, choices=("flat", "T"), doc="Odd."),
         Concept(name="drift", kind="number", measure=lambda s: s["drift"], doc="A real number."),
-        Concept(name="leap", kind="number", measure=lambda s: s["drift"][:, None, None] * np.ones((3, 4)) + np.arange(4),
+        Concept(name="leap", kind="number", measure=leaps,
                 axis=("columns", "digits"), doc="Two axes."),
     )  # fmt: skip
     action_concepts = (

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
 from agentscope.errors import ContractBroken, TextError
 from agentscope.language import bind_network, evaluate, parse
 
-TEXT = "def strategy(state):\n    return argmax(actions, key=lambda a: -sum(after(a, height, c) for c in columns) + total(a))\n"
+TEXT = "def strategy(state):\n    return argmax(actions, key=lambda a: -after(a, height, west) + total(a))\n"
 
 
 class Echo:
     """A network whose one layer shows the observation; it counts how often it is asked."""
 
+    name, sha256, algorithm, parameters = "echo", "0" * 64, "DQN", 0
+    layers, notices, observation_shape, actions = (), (), (6,), 4
+    architecture = MappingProxyType({})
+
     def __init__(self):
         self.asked = 0
+
+    def scores(self, observations, legal=None):
+        raise AssertionError("a text is read from activations")
+
+    def with_patch(self, layer, patch):
+        return self
+
+    def weights(self):
+        return {}
 
     def activations(self, observations, layer):
         assert layer == "trunk"
@@ -51,7 +66,8 @@ def test_the_same_text_reads_the_network(env, vocabulary, binding, states):
     network = Echo()
     grounded = bind_network(network, keeping_chance(env), Readouts())
     assert (grounded.level, binding.level) == (2, 1)
-    text = "def strategy(state):\n    if lamp() and drift() > 0.5:\n        return wait\n    return (height(0) + piece()) % 4\n"
+    text = "def strategy(state):\n    if lamp() and drift() > 0.5:\n        return wait\n"
+    text += "    return (height(0) + piece()) % 4\n"
     program = parse(text, vocabulary)
     assert (evaluate(program, grounded, states).actions == evaluate(program, binding, states).actions).all()
     assert network.asked == 1, "one layer is asked once a chunk, however many concepts are read from it"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import gymnasium
 import numpy as np
 import pytest
@@ -255,12 +257,12 @@ class Cart:
     """A plain environment as the wrapper shows it: one concept `obs` with axis component, two actions."""
 
     id = "Cart"
-    kwargs = {}
+    kwargs = MappingProxyType({})
     state_dtype = np.dtype([("x", "<f8", (4,))])
     observation_space = gymnasium.spaces.Box(-9, 9, (4,), np.float64)
     action_space = gymnasium.spaces.Discrete(2)
     action_names = ("left", "right")
-    axes = {"component": ("0", "speed", "pole_angle", "pole speed")}
+    axes = MappingProxyType({"component": ("0", "speed", "pole_angle", "pole speed")})
     concepts = (Concept(name="obs", kind="number", measure=lambda s: s["x"], axis=("component",), doc=""),)
 
     def reset(self, seeds):

@@ -31,6 +31,14 @@ def nested_blocks(depth):
     return START + "\n".join([*lines, "  " * (depth + 1) + "return wait"]) + "\n    return wait\n"
 
 
+def nested_calls(helpers, depth):
+    """Each helper calls the one before it at the bottom of a deep expression."""
+    texts = ["def f0(x):\n    return x\n"]
+    for i in range(1, helpers):
+        texts.append(f"def f{i}(x):\n    return {'abs(-' * (depth // 2)}f{i - 1}(x){')' * (depth // 2)}\n")
+    return "".join(texts) + returning(f"f{helpers - 1}(1)")
+
+
 def doubling_calls(depth):
     helpers = "".join(f"def f{i}(x):\n    return f{i - 1}(x) + f{i - 1}(x)\n" for i in range(1, depth))
     return "def f0(x):\n    return x\n" + helpers + returning(f"f{depth - 1}(1)")
@@ -65,6 +73,8 @@ DEEP = [
     returning(" + ".join(["height(west)"] * 20_000)),
     returning(" < ".join(["1"] * 20_000)),
     returning(" and ".join(["lamp()"] * 49_000)),
+    nested_calls(64, 55),
+    nested_calls(40, 20),
     returning("~1"),
     returning("1" + "+1" * 49_000),
 ]

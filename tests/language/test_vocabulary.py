@@ -38,19 +38,21 @@ def test_signatures_say_how_a_concept_is_called(vocabulary):
     assert vocabulary.signature("nothing") is None
 
 
-def test_bounds_come_from_the_declaration_or_a_documented_default(vocabulary):
+def with_concept(env, concept):
+    return type("Other", (type(env),), {"concepts": (concept,), "action_concepts": ()})()
+
+
+def test_bounds_come_from_the_declaration_or_a_documented_default(env, vocabulary):
     assert value_of(vocabulary.signature("height")).high == 20
     plain = Concept(name="n", kind="count", measure=len, doc="")
-    env = type("Env", (), {"id": "e", "axes": {}, "action_names": ("a",), "concepts": (plain,)})
-    assert value_of(vocabulary_of(env).signature("n")).high == 2**31
+    assert value_of(vocabulary_of(with_concept(env, plain)).signature("n")).high == 2**31
 
 
 @pytest.mark.parametrize("change", [{"name": "for"}, {"name": "two words"}, {"name": "sum"}, {"axis": ("nowhere",)}])
 def test_a_concept_that_no_text_can_name_breaks_the_contract(env, change):
     parts = {"name": "fine", "kind": "flag", "measure": len, "doc": ""} | change
-    other = type("Env", (), {"id": "e", "axes": {}, "action_names": ("a",), "concepts": (Concept(**parts),)})
     with pytest.raises(ContractBroken):
-        vocabulary_of(other)
+        vocabulary_of(with_concept(env, Concept(**parts)))
 
 
 def test_vocabularies_compare_by_value_and_travel_to_workers(env, vocabulary):

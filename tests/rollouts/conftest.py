@@ -21,6 +21,15 @@ class LinearNetwork:
         scores = (flat[:, :, None] * self.weights_[None]).sum(axis=1)  # no BLAS: the same bits at any batch size
         return scores if legal is None else np.where(legal, scores, -np.inf)
 
+    def activations(self, observations, layer):
+        raise NotImplementedError(layer)
+
+    def with_patch(self, layer, patch):
+        raise NotImplementedError(layer)
+
+    def weights(self):
+        return {}
+
 
 class Scripted:
     """Actions from seed and step alone, so that any player who meets the same episodes acts alike."""

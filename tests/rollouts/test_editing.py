@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -14,6 +15,20 @@ DTYPE = np.dtype([("switch", np.int64), ("dial", np.int64)])
 
 class Panel:
     """A switch with one other value, a dial with four others of which two are legal; over 90 there are no edits."""
+
+    id, kwargs, axes, action_names = "Panel-v0", {}, {}, ("wait",)
+    state_dtype = DTYPE
+    observation_space = gymnasium.spaces.Box(0, 99, (2,), np.int64)
+    action_space = gymnasium.spaces.Discrete(1)
+
+    def reset(self, seeds):
+        return np.zeros(len(seeds), dtype=DTYPE)
+
+    def observe(self, states):
+        return np.stack([states["switch"], states["dial"]], axis=1)
+
+    def step(self, states, actions):
+        raise NotImplementedError
 
     def edits(self, states):
         rows = []
@@ -66,7 +81,9 @@ def test_same_generator_same_edits_whatever_the_chunks(monkeypatch):
 
 
 def test_environments_without_edits_and_sets_without_any_give_none():
-    assert edited_states(object(), exam_of(5), np.random.default_rng(0)) is None
+    fixed = Panel()
+    fixed.edits = None
+    assert edited_states(fixed, exam_of(5), np.random.default_rng(0)) is None
     assert edited_states(Panel(), exam_of(5, dial=99), np.random.default_rng(0)) is None
 
 

@@ -60,7 +60,7 @@ def test_names_are_readable_where_known_and_numbered_or_the_users_elsewhere():
     assert make_environment("FrozenLake-v1").axes["component"] == ("component_0",)
     named = PlainEnv(lambda: gymnasium.make("FrozenLake-v1"), id="FrozenLake-v1", component_names=("cell",))
     assert named.axes["component"] == ("cell",)
-    assert "pole_angle" in make_environment("CartPole-v1").render_text(make_environment("CartPole-v1").reset(SEEDS)[0])
+    assert "pole_angle" in make_environment("CartPole-v1").render_text(make_environment("CartPole-v1").reset(SEEDS)[:1])
 
 
 def test_the_time_limit_truncates_and_what_is_over_stays_as_it_is():

@@ -1,24 +1,21 @@
 """A network as a policy: greedy and sampled, legal actions only, the same in chunks."""
 
+import gymnasium
 import numpy as np
 import pytest
 
 from agentscope.errors import BadOption
-from agentscope.rollouts import NetworkPolicy, Streams, decide, make_environment, policies, probabilities
+from agentscope.rollouts import NetworkPolicy, PlainEnv, Streams, decide, make_environment, policies, probabilities
 
 CARTPOLE = make_environment("CartPole-v1")
 STATES = CARTPOLE.reset(Streams(0).episode_seeds("exam", 300))
 
 
-class Masked:
+class Masked(PlainEnv):
     """CartPole in which the action must be 1 when the cart stands right of the middle."""
 
     def __init__(self):
-        self.inner = CARTPOLE
-        self.action_space = CARTPOLE.action_space
-
-    def observe(self, states):
-        return self.inner.observe(states)
+        super().__init__(lambda: gymnasium.make("CartPole-v1"), id="CartPole-v1")
 
     def legal_actions(self, states):
         return np.stack([states["obs"][:, 0] <= 0, np.ones(len(states), dtype=bool)], axis=1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agentscope.contracts import Transition
 from agentscope.errors import EmptySample
 from agentscope.rollouts import NetworkPolicy, Streams, collect_states, enumerated_states, make_environment, play
 from agentscope.rollouts.playing import Moment
@@ -18,7 +19,8 @@ def feed(lengths, max_states, seed=0):
         alive = np.flatnonzero(lengths > step)
         states = np.zeros(len(alive), dtype=[("episode", np.int64), ("step", np.int64)])
         states["episode"], states["step"] = alive, step
-        sampler.watch(Moment(alive, step, states, alive, None))
+        none = np.zeros(len(alive), dtype=bool)
+        sampler.watch(Moment(alive, step, states, alive, Transition(states, np.zeros(len(alive)), none, none)))
         largest = max(largest, sampler.size)
     return sampler.state_set("network"), largest
 

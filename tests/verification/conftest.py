@@ -80,7 +80,8 @@ class Corridor:
         return {"cells": states["position"]}
 
     def render_text(self, state):
-        return f"level {state['level']} cell {state['position']} lamp {int(state['lamp'])}"
+        row = np.atleast_1d(state)[0]
+        return f"level {row['level']} cell {row['position']} lamp {int(row['lamp'])}"
 
 
 class Walker:
@@ -97,6 +98,15 @@ class Walker:
         scores[:, RIGHT] -= np.where(lamp, behind, 0.0)
         scores[:, HOP] -= np.where(lamp, 0.0, behind)
         return scores
+
+    def activations(self, observations, layer):
+        raise NotImplementedError(layer)
+
+    def with_patch(self, layer, patch):
+        raise NotImplementedError(layer)
+
+    def weights(self):
+        return {}
 
 
 class Text:

@@ -94,13 +94,12 @@ def test_many_actions_are_ranked_by_their_own_concepts():
     assert blind.black_box < 0.35
 
 
-def test_the_black_box_sees_a_bounded_number_of_states_in_whole_episodes(monkeypatch):
-    monkeypatch.setattr(ceilings, "BLACK_BOX_STATES", 200)
+def test_the_black_box_sees_a_bounded_number_of_states_in_whole_episodes():
     episodes = np.repeat(np.arange(40), 10)
-    seen = ceilings._sample_episodes(episodes, np.random.default_rng(0))
+    seen = ceilings._sample_episodes(episodes, np.random.default_rng(0), most=200)
     assert len(seen) == 200
     assert len(np.unique(episodes[seen])) == 20
-    lonely = ceilings._sample_episodes(np.zeros(400, dtype=int), np.random.default_rng(0))
+    lonely = ceilings._sample_episodes(np.zeros(400, dtype=int), np.random.default_rng(0), most=200)
     assert len(lonely) == 200
 
 

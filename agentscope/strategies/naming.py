@@ -1,0 +1,43 @@
+"""Names: how a text writes constants of an environment, and names of its own that hide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentscope.language import Vocabulary
+from agentscope.language.vocabulary import RESERVED, is_identifier
+
+
+def constant(vocabulary: Vocabulary, label: str, index: int) -> str:
+    """A label by name where it means this index and nothing else, else the index."""
+    return label if vocabulary.constants.get(label) == index else str(index)
+
+
+def constants(vocabulary: Vocabulary, labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels by name if all of them can be, else all by number."""
+    names = tuple(constant(vocabulary, label, index) for index, label in enumerate(labels))
+    return names if names == tuple(labels) else tuple(str(index) for index in range(len(labels)))
+
+
+def is_free(vocabulary: Vocabulary, name: str) -> bool:
+    """Whether a text may give this name to a local, a parameter or a helper."""
+    taken = name in RESERVED or name in vocabulary.axes or vocabulary.signature(name) or name in vocabulary.meanings
+    return is_identifier(name) and not taken
+
+
+def free_name(vocabulary: Vocabulary, wanted: str) -> str:
+    """The wanted name, or the first free one with underscores after it."""
+    while not is_free(vocabulary, wanted):
+        wanted += "_"
+    return wanted
+
+
+def short_names(vocabulary: Vocabulary, texts: Sequence[str]) -> tuple[str, ...]:
+    """A short local name for each expression: its last word, else the initials of its words, else numbered."""
+    words = [[part for part in text.replace("(", "_").replace(")", "").replace(", ", "_").split("_") if part]
+             for text in texts]  # fmt: skip
+    for attempt in (lambda parts: parts[-1], lambda parts: "".join(part[0] for part in parts), "_".join):
+        names = tuple(attempt(parts) for parts in words)
+        if len(set(names)) == len(names) and all(is_free(vocabulary, name) for name in names):
+            return names
+    return tuple(free_name(vocabulary, f"x{index}") for index in range(len(texts)))
