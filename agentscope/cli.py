@@ -12,7 +12,6 @@ from agentscope.cli_session import ErrorsInOneLine, Session, environment_argumen
 
 if TYPE_CHECKING:
     from agentscope.pipeline import OpenAgent
-
     from agentscope.records import Budget
     from agentscope.reports import RunFolder
 

@@ -51,4 +51,9 @@ class ActionConcept(Concept):
     """
 
 
-KIND_DTYPES: dict[str, type[np.generic]] = {"flag": np.bool_, "count": np.int64, "number": np.float64, "choice": np.int64}
+KIND_DTYPES: dict[str, type[np.generic]] = {
+    "flag": np.bool_,
+    "count": np.int64,
+    "number": np.float64,
+    "choice": np.int64,
+}

@@ -63,6 +63,7 @@ class InspectableEnv(Protocol):
         hidden_performance(states, actions, transition) -> float64 (n,).
         render_text(state) -> str; render_rgb(state) -> uint8 (h, w, 3).
         unseen_levels() -> InspectableEnv over levels that training never shows.
+        states_from(observations) -> states that look like these observations (a text then acts on observations).
         reward_concepts: names of the concepts that the reward contains (empty when it contains none).
     """
 
@@ -89,7 +90,7 @@ class InspectableEnv(Protocol):
 
 OPTIONAL = (
     "concepts", "action_concepts", "legal_actions", "equivalent_actions", "edits", "enumerate", "optimal_values",
-    "hidden_performance", "render_text", "render_rgb", "unseen_levels", "reward_concepts",
+    "hidden_performance", "render_text", "render_rgb", "unseen_levels", "reward_concepts", "states_from",
 )  # fmt: skip
 
 
@@ -152,15 +153,50 @@ class AgentNotice:
 class Network(Protocol):
     """A policy network as loaded, with its preprocessing, as named layers over numpy."""
 
-    name: str
-    sha256: str
-    algorithm: str
-    parameters: int
-    layers: tuple[Layer, ...]
-    architecture: Mapping[str, Any]
-    notices: tuple[AgentNotice, ...]
-    observation_shape: tuple[int, ...]
-    actions: int
+    @property
+    def name(self) -> str:
+        """What reports call the agent."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the file it was read from."""
+        ...
+
+    @property
+    def algorithm(self) -> str:
+        """DQN, QRDQN, PPO, A2C or MaskablePPO."""
+        ...
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of the policy network."""
+        ...
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that can be read and patched, from the input on."""
+        ...
+
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """Algorithm, extractor, hidden sizes, activation, normalisation."""
+        ...
+
+    @property
+    def notices(self) -> tuple[AgentNotice, ...]:
+        """What the loader noticed."""
+        ...
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """As the network reads them: images channels first."""
+        ...
+
+    @property
+    def actions(self) -> int:
+        """Number of actions."""
+        ...
 
     def scores(self, observations: np.ndarray, legal: np.ndarray | None = None) -> Float[np.ndarray, "states actions"]:
         """Q-values, or for actor-critics the output of `action_net`; illegal actions get -inf."""
@@ -179,6 +215,7 @@ class Network(Protocol):
         ...
 
 
+@runtime_checkable
 class Policy(Protocol):
     """Anything that chooses actions for a batch of states: a network in an environment, or a bound text."""
 

@@ -15,13 +15,28 @@ import numpy as np
 from agentscope import language, probes, rollouts, strategies, verification
 from agentscope.agents import cards, describing
 from agentscope.contracts import (
-    AgentNotice, InspectableEnv, Network, Policy, ProgressCallback, Scalar, States, action_concepts_of, concepts_of,
+    AgentNotice,
+    InspectableEnv,
+    Policy,
+    ProgressCallback,
+    Scalar,
+    States,
+    action_concepts_of,
+    concepts_of,
     no_progress,
 )  # fmt: skip
 from agentscope.errors import ConceptsMissing, EmptySample, EnvironmentMissing, TextError
 from agentscope.measures import near_ties, same_class
 from agentscope.records import (
-    Budget, Ceiling, Comparison, Decisions, Finding, Inspection, NoiseFloor, StateSet, Strategy,
+    Budget,
+    Ceiling,
+    Comparison,
+    Decisions,
+    Finding,
+    Inspection,
+    NoiseFloor,
+    StateSet,
+    Strategy,
 )  # fmt: skip
 from agentscope.reports import agent_record, environment_record, run_record
 
@@ -207,7 +222,7 @@ def examine(
     program = parse_for(agent.env, text)
     bound = language.TextPolicy(program, language.bind_state(agent.env))
     options = verification.ExamOptions(
-        max_states=run.budget.exam_states, max_steps=run.budget.steps, fitted_on=tuple(fitted_on)
+        max_states=run.budget.exam_states, max_steps=run.budget.steps, fitted_on=frozenset(fitted_on)
     )
     return verification.examine(
         bound, agent.network, agent.env, exam,
@@ -260,8 +275,9 @@ def noise_floor(agent: OpenAgent, lessons: StateSet, exam: StateSet, decisions: 
         facts = {"parameters": student.parameters, "plateau": student.plateau, "updates": student.updates,
                  "curve": [list(point) for point in student.curve]}  # fmt: skip
     other = None
-    if agent.card is not None and agent.card.twin in cards.shipped_agents():
-        other = load_network(cards.find_agent(agent.card.twin).zip_path, name=agent.card.twin)
+    twin = agent.card.twin.name if agent.card is not None and agent.card.twin is not None else ""
+    if twin in cards.shipped_agents():
+        other = load_network(cards.find_agent(twin).zip_path, name=twin)
     return verification.noise_floor(
         agent.env, exam, decisions, student=student.network if student else None, student_facts=facts, other=other,
         generator=run.streams.generator("bootstrap.student"),
@@ -336,7 +352,9 @@ def explain_step(agent: OpenAgent, program_text: str, episode: int, step: int, *
     for moment in rollouts.moments(agent.policy, agent.env, seeds, max_steps=step + 1):
         state, length = moment.states, moment.step + 1
     if length != step + 1:
-        raise EmptySample(f"episode {episode} has {length} steps, so there is no step {step}: choose 0 to {length - 1}.")
+        raise EmptySample(
+            f"episode {episode} has {length} steps, so there is no step {step}: choose 0 to {length - 1}."
+        )
     binding = language.bind_state(agent.env)
     found = language.evaluate(program, binding, state, trace=True)
     network = agent.decide(state)

@@ -1,4 +1,4 @@
-"""Tetris placements a second: kernel, Env and SB3 VecEnv at several batch sizes, beside tetris-gymnasium's grouped ones."""
+"""Tetris placements a second: kernel, Env and SB3 VecEnv, beside tetris-gymnasium's grouped placements."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import gymnasium
 import numpy as np
+
 from agentscope_envs import Tetris
 from agentscope_envs.sb3 import BatchVecEnv
-
 from benchmarks.timing import line, rate
 
 BATCHES = (1, 64, 256)

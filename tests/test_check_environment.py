@@ -6,13 +6,13 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
-from agentscope_envs.gridworlds import KeyDoor
-from agentscope_envs.tetris.env import Tetris, TetrisSmall
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Edits, Transition
 from agentscope.errors import ContractBroken
 from agentscope.testing import check_environment
+from agentscope_envs.gridworlds import KeyDoor
+from agentscope_envs.tetris.env import Tetris, TetrisSmall
 
 GOAL, ACTIONS = 4, ("back", "onward", "wait", "wave")
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
 
 
+DOOR = 4  # MiniGrid's id of a door, the one object whose state matters
 AGENT = 10  # MiniGrid's id of the agent, whose state channel holds its heading: 0 right, 1 down, 2 left, 3 up
 
 
@@ -46,7 +47,8 @@ class GridExtractor(BaseFeaturesExtractor):
         super().__init__(observation_space, (channels or objects + colours + states) * side[0] * side[1])
         self.sizes, self.side, self.reach, self.channels = (objects, colours, states), side, reach, channels
         kinds = max(objects, 1) * max(colours, 1) * max(states, 1)
-        self.cells = nn.Embedding(kinds, channels) if channels else nn.Identity()
+        start = starting_descriptions(max(objects, 1), kinds, channels) if channels else None
+        self.cells: nn.Module = nn.Identity() if start is None else nn.Embedding.from_pretrained(start, freeze=False)
         if reach:
             self.register_buffer("windows", centred_windows(rows, columns, reach), persistent=False)
 
@@ -71,12 +73,25 @@ class GridExtractor(BaseFeaturesExtractor):
         window = self.get_buffer("windows")[heading, position]
         padded = functional.pad(cells, (0, 1))  # the last index stands for "outside"
         seen = padded.gather(2, window.unsqueeze(1).expand(-1, 3, -1))
-        return seen.unflatten(2, self.side)
+        return seen.view(len(ids), 3, *self.side)
 
     def named_layers(self) -> list[NamedLayer]:
         """Layers that probes may address, from the input on."""
         axes = ("", "", "") if self.reach else ("rows", "columns", "")
         return [("cells", self.cells, axes)]
+
+
+def starting_descriptions(objects: int, kinds: int, channels: int) -> torch.Tensor:
+    """Where the learned descriptions start: ground (unseen, empty) at zero, all else at signed unit vectors.
+
+    Random vectors would make every empty cell shout: MLPs on them stayed at .70 optimal moves (decisions/0003).
+    """
+    start = torch.zeros(kinds, channels)
+    per_object = kinds // objects
+    things = [kind for kind in range(2 * per_object, kinds) if kind % per_object == 0 or kind // per_object == DOOR]
+    for rank, kind in enumerate(things):
+        start[kind, rank % channels] = 1.0 if (rank // channels) % 2 == 0 else -1.0
+    return start
 
 
 def centred_windows(rows: int, columns: int, reach: int) -> torch.Tensor:

@@ -101,7 +101,7 @@ def read_spec(contents: ZipContents, extractors: Sequence[str] = ()) -> tuple[Po
     for key, parsed in blobs.items():
         check_names(parsed, f"data[{key!r}]", own_code=key == "policy_kwargs" and extractor in extractors)
     notices = [*_mismatches(contents.data, blobs, observation, action), *code_notices(contents, _NEEDED)]
-    spec = _shaped(algorithm, observation, action.n, kwargs, extractor, contents.tensors)
+    spec = _shaped(algorithm, (observation, action), kwargs, extractor, contents.tensors)
     bad = [
         name for name, tensor in contents.tensors.items() if tensor.dtype.kind == "f" and not np.isfinite(tensor).all()
     ]
@@ -201,12 +201,13 @@ def _widths(tensors: Mapping[str, np.ndarray], prefix: str) -> tuple[int, ...]:
 
 def _shaped(
     algorithm: str,
-    observation: Space,
-    actions: int,
+    spaces: tuple[Space, Space],
     kwargs: Mapping[str, Any],
     extractor: str,
     tensors: Mapping[str, np.ndarray],
 ) -> PolicySpec:
+    """The policy's record, its widths read from the shapes of its tensors."""
+    observation, actions = spaces[0], spaces[1].n
     quantiles: Any = 1
     value_hidden: tuple[int, ...] = ()
     if algorithm in ("DQN", "QRDQN"):

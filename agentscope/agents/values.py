@@ -15,7 +15,7 @@ from agentscope.errors import RefusedFile
 
 MAX_ARRAY = 2**20  # elements
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric")
-_DTYPE_NAMES = {"?", "b1", "bool", *(f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8))}
+_DTYPE_NAMES = {"?", "b1", "bool", "f2", "f4", "f8", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))}
 
 
 def refused(what: str, problem: str) -> RefusedFile:
@@ -51,7 +51,7 @@ def read_dtype(record: Any, what: str) -> np.dtype[Any]:
         text = record
     names = {"float32": "f4", "float64": "f8", "int64": "i8", "int32": "i4", "uint8": "u1", "int8": "i1", "float": "f8"}
     text = names.get(text, text) if isinstance(text, str) else None
-    if text not in _DTYPE_NAMES:
+    if not isinstance(text, str) or text not in _DTYPE_NAMES:
         raise refused(what, "a numpy dtype that is not a plain number")
     dtype: np.dtype[Any] = np.dtype(text)
     return dtype

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from agentscope.errors import TextError
 from agentscope.language import tree
-from agentscope.language.limits import Limits
+from agentscope.language.limits import LOOP_AXES, Limits
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Cost:
         width: lanes that one state becomes at its widest point (nested generator expressions).
         names: most names and tuple items held at one time.
         depth: levels of the tree, through the helpers that it calls.
+        loops: generator expressions and keys of argmax inside each other, each an axis of the arrays.
         lane_bytes: 8 bytes x width x (names + 8 intermediate values).
     """
 
@@ -26,6 +27,7 @@ class Cost:
     width: int
     names: int
     depth: int
+    loops: int
 
     @property
     def lane_bytes(self) -> int:
@@ -53,6 +55,7 @@ class _Counter:
                 max(cost.width for cost in costs),
                 len(function.parameters) + sum(cost.names for cost in costs),
                 max(cost.depth for cost in costs),
+                max(cost.loops for cost in costs),
             )
             self.known[name] = self._checked(together, function)
             self.open.pop()
@@ -79,7 +82,7 @@ class _Counter:
                     cost = _repeated(cost, self._together(clause.conditions), clause.domain.length)
                 return cost
             case tree.ArgMax():
-                return _repeated(self._together([node.key]), Cost(0, 1, 0, 0), node.domain.length)
+                return _repeated(self._together([node.key]), Cost(0, 1, 0, 0, 0), node.domain.length)
             case tree.FunctionCall():
                 given, called = self._together(node.arguments), self.function(node.name, node)
                 return Cost(
@@ -87,6 +90,7 @@ class _Counter:
                     max(given.width, called.width),
                     given.names + called.names,
                     max(given.depth, called.depth + 1),
+                    max(given.loops, called.loops),
                 )
         cost = self._together(tuple(tree.children(node)))
         held = len(node.items) if isinstance(node, tree.Tuple) else isinstance(node, tree.Assign)
@@ -99,6 +103,7 @@ class _Counter:
             max((cost.width for cost in costs), default=1),
             sum(cost.names for cost in costs),
             1 + max((cost.depth for cost in costs), default=0),
+            max((cost.loops for cost in costs), default=0),
         )
 
     def _refuse_deep(self, more: int, node: tree.Node) -> None:
@@ -114,6 +119,8 @@ class _Counter:
         if cost.lane_bytes > self.limits.lane_bytes:
             allowed = f"{self.limits.lane_bytes} bytes a state are allowed"
             raise TextError(f"this holds up to {cost.lane_bytes} bytes a state; {allowed}", node.line, node.column)
+        if cost.loops > LOOP_AXES:
+            raise TextError(f"at most {LOOP_AXES} loops of expressions stand inside each other", node.line, node.column)
         return cost
 
 
@@ -124,6 +131,7 @@ def _repeated(inner: Cost, conditions: Cost, length: int) -> Cost:
         times * max(inner.width, conditions.width),
         inner.names + conditions.names + 1,
         max(inner.depth, conditions.depth) + 1,
+        max(inner.loops, conditions.loops) + 1,
     )
 
 

@@ -58,9 +58,9 @@ class Lanes:
             case tree.ConceptCall() | tree.After():
                 return self.concept(node, names, mask)
             case tree.Unary(operator="not"):
-                return np.logical_not(self.value(node.operand, names, mask))
+                return np.asarray(np.logical_not(self.value(node.operand, names, mask)))
             case tree.Unary():
-                return np.negative(number(self.value(node.operand, names, mask)))
+                return np.asarray(np.negative(number(self.value(node.operand, names, mask))))
             case tree.Choose():
                 return self.chosen(node, names, mask)
             case tree.Tuple():

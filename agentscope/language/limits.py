@@ -39,6 +39,7 @@ DECOMPILATION_LIMITS = Limits(
 
 IDENTIFIER_LENGTH = 64
 LOOSE_TUPLE = 256  # numbers in a tuple that is computed, assigned or of several kinds; tables may be longer
+LOOP_AXES = 16  # generator expressions inside each other: each is an axis, and numpy broadcasts 32
 UNBOUNDED = 2**31  # bound of a count or choice concept that declares none; measured values are checked against it
 EXACT_IN_FLOAT = 2**53  # every integer of smaller magnitude is a float64 exactly
 INT64_LOW, INT64_HIGH = -(2**63), 2**63 - 1

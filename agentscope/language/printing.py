@@ -10,6 +10,7 @@ from agentscope.language.headers import write_header
 
 COLUMNS = 100
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3}
+_PRODUCTS = (" * ", " / ", " // ", " % ")
 _CHOOSE, _COMPARE, _SUM, _PRODUCT, _MINUS, _ATOM = 0, 4, 5, 6, 7, 8
 
 
@@ -102,16 +103,20 @@ def _write(before: str, value: tree.Expr, after: str, depth: int, page: _Page) -
 
 
 def _filled(tokens: Sequence[str], margin: str) -> Iterator[str]:
-    """Greedy fill: a new line wherever the next stretch up to a space inside brackets would not fit."""
+    """Greedy fill: a new line wherever the next stretch would not fit.
+
+    A stretch ends at a space or comma of the outermost bracket; products and inner brackets stay whole unless long.
+    """
     stretches: list[str] = [""]
+    long = (COLUMNS - len(margin)) // 2
     depth = 0
     for number, token in enumerate(tokens):
         depth += token.endswith("(") or token == "["
         depth -= token in (")", "]")
-        if depth > 0 and number > 0 and token.startswith(" "):
+        if number > 0 and token.startswith(" ") and _may_end(stretches[-1], depth, token in _PRODUCTS, long):
             stretches.append("")
         stretches[-1] += token
-        if depth > 0 and number > 0 and token.endswith(", "):
+        if number > 0 and token.endswith(", ") and _may_end(stretches[-1], depth, False, long):
             stretches.append("")
     line = stretches[0]
     for stretch in stretches[1:]:
@@ -121,6 +126,10 @@ def _filled(tokens: Sequence[str], margin: str) -> Iterator[str]:
         else:
             line += stretch
     yield line.rstrip()
+
+
+def _may_end(stretch: str, depth: int, product: bool, long: int) -> bool:
+    return depth > 0 and ((depth == 1 and not product) or len(stretch) > long)
 
 
 def _table(table: tree.Table, page: _Page) -> None:

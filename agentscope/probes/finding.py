@@ -11,12 +11,12 @@ from agentscope.contracts import Network, ProgressCallback, no_progress
 from agentscope.errors import BadOption
 from agentscope.probes.examples import Examples, examples_of
 from agentscope.probes.fitting import Outcome, Plan, Probed, probe_source
-from agentscope.probes.judging import LayerScores, best_layer, judged, unscored, with_interval
+from agentscope.probes.judging import MARGIN, LayerScores, best_layer, judged, unscored, with_interval
 from agentscope.probes.logistic import logistic_outcomes
 from agentscope.probes.measuring import Score
 from agentscope.probes.readouts import Readouts, final_readouts
 from agentscope.probes.scoring import accuracy, constant_score, interval, score
-from agentscope.probes.sources import MOST_DIMS, View, input_source, network_source, random_source, raw_input, view_of
+from agentscope.probes.sources import View, input_source, network_source, random_source, raw_input, view_of
 from agentscope.probes.splits import split_episodes
 from agentscope.probes.targets import VARIANTS, LabelledStates, Target, draw_donors, make_target
 from agentscope.records import Primitive
@@ -70,7 +70,8 @@ def probe_concepts(
     Raises: EmptySample: fewer than 3 episodes.
     """
     run = _Run(network, data, twins, generator, progress)
-    return Probing(run.primitives(every_interval=False), run.readouts())
+    primitives = run.primitives(every_interval=False)
+    return Probing(primitives, run.readouts(primitives))
 
 
 def probe_concept(
@@ -89,7 +90,9 @@ def probe_concept(
     run = _Run(network, data.only(concept), twins, generator, progress, keep=True)
     (primitive,) = run.primitives(every_interval=True)
     best = [o for o in run.own.outcomes if o.variant == "real" and o.view.layer == primitive.layer]
-    return ConceptProbe(primitive, run.readouts(), examples_of(best[0], run.plan) if best else Examples((), ()))
+    return ConceptProbe(
+        primitive, run.readouts((primitive,)), examples_of(best[0], run.plan) if best else Examples((), ())
+    )
 
 
 class _Run:
@@ -123,14 +126,24 @@ class _Run:
         whole = View("input", (raw.width,))
         found = probe_source(input_source(raw), {whole: self.targets}, self.plan, ("real",)).outcomes
         self.input = self._scores(found)
-        for key, value in self._scores(logistic_outcomes(self.targets, raw, self.plan, whole)).items():
-            self.input[key] = max(self.input[key], value)
+        self._strengthen(logistic_outcomes(self._undecided(), raw, self.plan, whole))
         progress("probes", steps - 1, steps)
-        widths = sorted({_width(view) for view in work})
+        widths = sorted({view.random_width for view in work})
         views = {View(f"random_{width}", (width,)): self.targets for width in widths}
         source = random_source(raw, widths, drawn)
         self.random = self._scores(probe_source(source, views, self.plan, ("real",)).outcomes)
         progress("probes", steps, steps)
+
+    def _undecided(self) -> list[Target]:
+        """Choices that the closed-form rules cannot read off the raw input as well as off some layer."""
+        best: dict[str, float] = {}
+        for (_, name), value in self._scores([o for o in self.own.outcomes if o.variant == "real"]).items():
+            best[name] = max(best.get(name, -np.inf), value)
+        return [t for t in self.targets if t.classes and self.input["input", t.name] < best[t.name] - MARGIN]
+
+    def _strengthen(self, outcomes: Sequence[Outcome]) -> None:
+        for key, value in self._scores(outcomes).items():
+            self.input[key] = max(self.input[key], value)
 
     def _scores(self, outcomes: Sequence[Outcome]) -> dict[Key, float]:
         return {(o.view.layer, o.target.name): score(o, self.plan) for o in outcomes}
@@ -147,6 +160,9 @@ class _Run:
             named = [[outcomes[concept.name, variant, layer] for variant in VARIANTS] for layer in self.layers]
             constant = constant_score(targets[concept.name], self.plan)
             layers = [self._layer(real, task, shuffled, constant) for real, task, shuffled in named]
+            if not all(np.isfinite(layer.score.value) for layer in layers):
+                records.append(unscored(concept, "it does not vary within the held-out episodes of any fold"))
+                continue
             best = best_layer(layers)
             layers = [
                 with_interval(layer, interval(real, self.plan, self.resampling))
@@ -155,25 +171,25 @@ class _Run:
             ]  # fmt: skip
             split = self.plan.split
             records.append(judged(concept, layers, states=int(split.scored.sum()), episodes=split.scored_episodes))
-        self.best = {record.concept: record.layer for record in records if record.layer is not None}
         return tuple(records)
 
     def _layer(self, real: Outcome, task: Outcome, shuffled: Outcome, constant: float) -> LayerScores:
         layer, name = real.view.layer, real.target.name
         return LayerScores(
             real.view, Score(score(real, self.plan)), self.input[("input", name)],
-            tuple(twin[(layer, name)] for twin in self.twins), self.random[(f"random_{_width(real.view)}", name)],
-            score(task, self.plan), score(shuffled, self.plan), constant, accuracy(real, self.plan),
+            tuple(twin[(layer, name)] for twin in self.twins), self.random[(f"random_{real.view.random_width}", name)],
+            _known(score(task, self.plan)), _known(score(shuffled, self.plan)), constant, accuracy(real, self.plan),
         )  # fmt: skip
 
-    def readouts(self) -> Readouts:
-        """Readouts of the best layers, fitted on all states."""
-        return final_readouts(self.own, self.plan, self.best)
+    def readouts(self, primitives: Sequence[Primitive]) -> Readouts:
+        """Readouts of the layers that the records name, fitted on all states."""
+        named = {primitive.concept: primitive.layer for primitive in primitives if primitive.layer is not None}
+        return final_readouts(self.own, self.plan, named)
 
 
-def _width(view: View) -> int:
-    """Random features as many as the layer has units, bounded like the layers themselves."""
-    return min(view.units, MOST_DIMS)
+def _known(value: float) -> float | None:
+    """None for a control without a score: its random labels do not vary where they are held out."""
+    return value if np.isfinite(value) else None
 
 
 def _check_twins(network: Network, twins: Sequence[Network]) -> None:

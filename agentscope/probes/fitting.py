@@ -96,21 +96,24 @@ class ViewFit:
     def shift(self) -> np.ndarray:
         return next(iter(self.fitters.values())).shift
 
-    def total(self) -> Moments:
-        """Moments of all states."""
+    def without(self, group: int | None) -> Moments:
+        """Moments of all states but this group's; of all states for None.
+
+        Added up and not subtracted: what one group alone shows would leave float32 rounding behind.
+        """
         merged = Fitter(len(self.shift), self.width, positions=self.view.positions, shift=self.shift)
-        for fitter in self.fitters.values():
-            merged.merge(fitter)
+        for other, fitter in self.fitters.items():
+            if other != group:
+                merged.merge(fitter)
         return merged.moments()
 
     def fit(self) -> None:
         """Choose penalties on the validation episodes, then fit a readout for each group without its states."""
-        total = self.total()
+        system = RidgeSystem(self.without(VALIDATION))
         validation = self.fitters[VALIDATION].moments()
-        system = RidgeSystem(total - validation)
         self.strengths = choose_strengths(system, validation, [block.columns for block in self.blocks])
-        for group, fitter in self.fitters.items():
-            system = system if group == VALIDATION else RidgeSystem(total - fitter.moments())
+        for group in self.fitters:
+            system = system if group == VALIDATION else RidgeSystem(self.without(group))
             self.readings[group] = fit_readings(system, self.strengths, self.blocks)
 
 

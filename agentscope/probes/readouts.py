@@ -138,7 +138,7 @@ def final_readouts(probed: Probed, plan: Plan, layers: Mapping[str, str]) -> Rea
         blocks = [b for b in fit.blocks if b.variant == "real" and layers.get(b.target.name) == fit.view.layer]
         if not blocks:
             continue
-        readings = fit_readings(RidgeSystem(fit.total()), fit.strengths, fit.blocks)
+        readings = fit_readings(RidgeSystem(fit.without(None)), fit.strengths, fit.blocks)
         for block in blocks:
             found[block.target.name] = _readout(
                 fit, block, readings, _head(outcomes[fit.view.layer, block.target.name], plan)

@@ -12,7 +12,7 @@ from scipy.linalg import solve_triangular
 from agentscope.probes.statistics import Moments
 
 STRENGTHS = (1e-4, 1e-2, 1e-1, 1.0)  # penalties relative to the number of rows
-DEAD = 1e-10  # a feature whose variance is below this share of the largest carries rounding noise only
+DEAD = 1e4  # times the products' rounding error: a feature that varies less about its mean carries mostly rounding
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RidgeSystem:
         self.x_mean, self.y_mean = moments.means()
         xx, xy, _ = moments.centred(self.x_mean, self.y_mean)
         variance = np.maximum(np.diagonal(xx), 0.0) / self.rows
-        alive = variance > DEAD * max(float(variance.max(initial=0.0)), 1e-300)
+        alive = np.diagonal(xx) > DEAD * moments.epsilon * np.maximum(np.diagonal(moments.xx), 1e-300)
         self.scale = np.where(alive, 1.0 / np.sqrt(np.where(alive, variance, 1.0)), 0.0)
         self.gram = xx * self.scale[:, None] * self.scale
         self.cross = xy * self.scale[:, None]

@@ -66,7 +66,12 @@ class Scorer:
     def _numbers(self) -> Measure:
         error = self._by_episode(self.outcome.readings[self.scored])
         spread = self._by_episode(self.outcome.target.distances[self._donors()])
-        return lambda weights: 1.0 - (weights @ error) / (weights @ spread)
+
+        def measure(weights: np.ndarray) -> float:
+            apart = float(weights @ spread)
+            return 1.0 - float(weights @ error) / apart if apart > 0 else float("nan")
+
+        return measure
 
     def _by_episode(self, values: np.ndarray) -> Float[np.ndarray, "episodes"]:
         return np.bincount(self.episode, values, minlength=self.plan.split.episodes)

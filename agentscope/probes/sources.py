@@ -49,6 +49,11 @@ class View:
     def dims(self) -> int:
         return min(self.features, MOST_DIMS)
 
+    @property
+    def random_width(self) -> int:
+        """Random features as many as the layer has units, bounded like the layers themselves."""
+        return min(self.units, MOST_DIMS)
+
     def arrange(self, activations: Shaped[np.ndarray, "states ..."]) -> Shaped[np.ndarray, "states positions features"]:
         """Activations as (states, positions, features), not folded."""
         others = [i for i in range(len(self.shape)) if i not in self.places]

@@ -25,6 +25,7 @@ class Moments:
         x, y: sums of the features and of the targets at each position.
         xx, xy: sums of products over states and positions.
         yy: sum of squares of each target.
+        epsilon: relative rounding error of the products: that of the features' precision.
     """
 
     count: int
@@ -33,15 +34,16 @@ class Moments:
     xx: Float[np.ndarray, "features features"]
     xy: Float[np.ndarray, "features targets"]
     yy: Float[np.ndarray, "targets"]
+    epsilon: float = float(np.finfo(np.float64).eps)
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.count + other.count, self.x + other.x, self.y + other.y, self.xx + other.xx,
-                       self.xy + other.xy, self.yy + other.yy)  # fmt: skip
+                       self.xy + other.xy, self.yy + other.yy, max(self.epsilon, other.epsilon))  # fmt: skip
 
     def __sub__(self, other: Moments) -> Moments:
-        """Moments without the states of `other`: what a fold leaves for fitting."""
+        """Moments without the states of `other`; in float32 a feature that varies in `other` alone leaves rounding."""
         return Moments(self.count - other.count, self.x - other.x, self.y - other.y, self.xx - other.xx,
-                       self.xy - other.xy, self.yy - other.yy)  # fmt: skip
+                       self.xy - other.xy, self.yy - other.yy, max(self.epsilon, other.epsilon))  # fmt: skip
 
     @property
     def rows(self) -> int:
@@ -87,6 +89,7 @@ class Fitter:
     ) -> None:
         self.shift = np.zeros(features) if shift is None else np.asarray(shift, dtype=np.float64)
         self.count = 0
+        self.epsilon = float(np.finfo(np.float64).eps)
         self.x, self.y = np.zeros((positions, features)), np.zeros((positions, targets))
         self.xx, self.xy, self.yy = np.zeros((features, features)), np.zeros((features, targets)), np.zeros(targets)
 
@@ -98,6 +101,7 @@ class Fitter:
         y = y.astype(x.dtype, copy=False)
         flat_x, flat_y = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
         self.count += len(x)
+        self.epsilon = max(self.epsilon, float(np.finfo(x.dtype).eps))
         ones = np.ones(len(x), dtype=x.dtype)  # a product sums faster than a reduction that converts
         self.x += (ones @ x.reshape(len(x), -1)).reshape(self.x.shape)
         self.y += (ones @ y.reshape(len(y), -1)).reshape(self.y.shape)
@@ -113,9 +117,11 @@ class Fitter:
         if not np.array_equal(self.shift, other.shift):
             raise EmptySample("Fitters with different shifts cannot be merged: give them the same shift.")
         self.count += other.count
+        self.epsilon = max(self.epsilon, other.epsilon)
         for name in ("x", "y", "xx", "xy", "yy"):
             getattr(self, name).__iadd__(getattr(other, name))
 
     def moments(self) -> Moments:
         """The frozen result."""
-        return Moments(self.count, *(getattr(self, name).copy() for name in ("x", "y", "xx", "xy", "yy")))
+        x, y, xx, xy, yy = (array.copy() for array in (self.x, self.y, self.xx, self.xy, self.yy))
+        return Moments(self.count, x, y, xx, xy, yy, self.epsilon)

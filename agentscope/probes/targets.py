@@ -13,10 +13,12 @@ from jaxtyping import Float, Int, Shaped
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
 from agentscope.errors import ConceptsMissing, ContractBroken
+from agentscope.rollouts.sampling import levels_of
 
 MOST_OUTPUTS = 512  # values of one concept in one state that are probed at once
 FEWEST = 10  # states that must show a label, in at least FEWEST_EPISODES episodes, for it to be scored
 FEWEST_EPISODES = 3
+FEWEST_LEVELS = 10  # that give folds of their own
 VARIANTS = ("real", "task", "shuffled")
 
 
@@ -28,7 +30,7 @@ class LabelledStates:
         observations: exactly as the network gets them.
         concepts: what is labelled; an ActionConcept has an action axis first.
         labels: values by concept name, of shape (n, *axis) or (n, actions, *axis).
-        episodes: what splits go by: the episode, or the level where levels recur.
+        episodes: what splits go by: the episode, or its level where levels recur (`label_states` sees to it).
         action_axes: axes whose product the actions are, in order, e.g. ("rotations", "columns"); else ("actions",).
         action_shape: their lengths.
     """
@@ -59,6 +61,8 @@ class LabelledStates:
 def label_states(env: InspectableEnv, states: States, episodes: Int[np.ndarray, "states"]) -> LabelledStates:
     """Measure every concept that the environment declares on these states.
 
+    Where episodes share levels, splits go by level: else held-out episodes repeat what was fitted on.
+
     Raises: ConceptsMissing: it declares none.
     """
     concepts = (*concepts_of(env), *action_concepts_of(env))
@@ -68,7 +72,11 @@ def label_states(env: InspectableEnv, states: States, episodes: Int[np.ndarray, 
         )
     labels = {concept.name: np.asarray(concept.measure(states)) for concept in concepts}
     axes, shape = action_layout(env)
-    return LabelledStates(env.observe(states), concepts, labels, np.asarray(episodes), axes, shape)
+    levels = levels_of(states)
+    recurring = FEWEST_LEVELS <= len(np.unique(levels)) < len(np.unique(episodes))
+    return LabelledStates(
+        env.observe(states), concepts, labels, levels if recurring else np.asarray(episodes), axes, shape
+    )
 
 
 def action_layout(env: InspectableEnv) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -129,7 +137,7 @@ class Target:
         """Regression targets, float32: scaled numbers, 0 and 1, or one column for each class."""
         if common not in self.memory:
             self.memory[common] = np.ascontiguousarray(self._arranged(self.scaled, common))
-        values = self.memory[common][rows]
+        values = self.memory[common].take(rows, axis=0)
         if self.concept.kind != "choice":
             return values.astype(np.float32, copy=False)
         hot = values[..., None] == np.array(self.classes)

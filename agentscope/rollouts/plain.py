@@ -111,6 +111,13 @@ class PlainEnv:
             after[going] = live
         return Transition(after, rewards, terminated, truncated)
 
+    def states_from(self, observations: Shaped[np.ndarray, "states ..."]) -> States:
+        """States that look like these observations, to read concepts from; they cannot be stepped."""
+        states = np.zeros(len(observations), dtype=self.state_dtype)
+        states["obs"] = observations
+        states["edited"] = True
+        return states
+
     def with_values_of(self, states: States) -> PlainEnv:
         """The same environment, its edits drawing on the values that these states show."""
         seen = self._components(states)

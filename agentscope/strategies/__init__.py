@@ -1,5 +1,6 @@
 """Strategies: forms of decision procedure, the search among them, and the frontier of size against fidelity."""
 
+from agentscope.strategies.checking import check_form as check_form
 from agentscope.strategies.forms import FORMS as FORMS
 from agentscope.strategies.forms import Candidate as Candidate
 from agentscope.strategies.forms import Form as Form

@@ -11,6 +11,8 @@ from jaxtyping import Shaped
 
 from agentscope.concepts import Concept
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
+from agentscope.language import vocabulary_of
+from agentscope.strategies.naming import constants
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,8 @@ class ActionColumn:
 
 
 def labels_of(env: InspectableEnv, axis: str) -> tuple[str, ...]:
-    """How positions on an axis are written: labels that are identifiers by name, all others by number."""
-    labels = tuple(env.axes[axis])
-    if all(label.isidentifier() for label in labels):
-        return labels
-    return tuple(str(place) for place in range(len(labels)))
+    """How positions on an axis are written: by name where names are constants of the language, else by number."""
+    return constants(vocabulary_of(env), tuple(env.axes[axis]))
 
 
 def state_columns(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[Column, ...]:
@@ -55,10 +54,11 @@ def state_columns(env: InspectableEnv, states: States, *, absolute: bool = False
         if concept.absolute and not absolute:
             continue
         values = np.asarray(concept.measure(states))
+        choices = constants(vocabulary_of(env), concept.choices)
         for place, index in _places(env, concept.axis):
             text = f"{concept.name}({', '.join(index)})"
-            cell = np.ascontiguousarray(values[(slice(None), *place)])
-            columns.append(Column(text, concept.name, concept.kind, cell, concept.choices, concept.unit, index))
+            cell = np.ascontiguousarray(np.moveaxis(values, 0, -1)[place])
+            columns.append(Column(text, concept.name, concept.kind, cell, choices, concept.unit, index))
     return tuple(columns)
 
 
@@ -69,9 +69,9 @@ def action_columns(env: InspectableEnv, states: States, *, absolute: bool = Fals
     the next draw decides have no meaning there and are left out.
     """
     columns: list[ActionColumn] = []
-    for concept in action_concepts_of(env):
-        if concept.kind != "choice" and (absolute or not concept.absolute):
-            columns += _expand(env, concept, np.asarray(concept.measure(states)), "{name}(a{index})")
+    for declared in action_concepts_of(env):
+        if declared.kind != "choice" and (absolute or not declared.absolute):
+            columns += _expand(env, declared, np.asarray(declared.measure(states)), "{name}(a{index})")
     after = [c for c in concepts_of(env) if not c.chance and c.kind != "choice" and (absolute or not c.absolute)]
     if after:
         actions = int(env.action_space.n)
@@ -93,7 +93,7 @@ def _expand(env: InspectableEnv, concept: Concept, values: np.ndarray, form: str
             yield ActionColumn(f"sum({inner} for {names[0]} in {concept.axis[0]})", summed.astype(np.float64))
     for place, index in _places(env, concept.axis):
         text = form.format(name=concept.name, index="".join(f", {part}" for part in index))
-        cell = values[(slice(None), slice(None), *place)].astype(np.float64)
+        cell = np.moveaxis(values, (0, 1), (-2, -1))[place].astype(np.float64)
         yield ActionColumn(f"(1 if {text} else 0)" if flag else text, cell)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Real
 
 from agentscope.strategies.columns import Column
 
@@ -77,16 +77,14 @@ def _of_column(column: Column) -> list[tuple[Condition, np.ndarray]]:
     if column.kind == "flag":
         return [(Condition(column.text), values.astype(bool))]
     if column.kind == "choice":
-        return [
-            (Condition(column.text, "==", label), values == code) for code, label in enumerate(column.choices)
-        ]
+        return [(Condition(column.text, "==", label), values == code) for code, label in enumerate(column.choices)]
     return [
         (Condition(column.text, ">", text), values > float(text))
         for text in thresholds(values, whole=column.kind == "count")
     ]
 
 
-def thresholds(values: Float[np.ndarray, "states"], *, whole: bool) -> list[str]:
+def thresholds(values: Real[np.ndarray, "states"], *, whole: bool) -> list[str]:
     """Numbers that part the values, in as few digits as part the same neighbours."""
     distinct = np.unique(values)
     if len(distinct) < 2:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from agentscope.strategies.linear_form import LinearTest
+from agentscope.strategies.regime_form import LinearRegimes
 from agentscope.strategies.score_form import AfterstateScore, ShortScore
 from agentscope.strategies.study import Study
 from agentscope.strategies.tree_form import RoutineTree, TreeOfTests
@@ -20,34 +21,42 @@ class Candidate:
 
     form: str
     text: str
-    size: int
 
 
+@runtime_checkable
 class Form(Protocol):
-    """One kind of decision procedure: it fits itself to lessons and writes itself down.
+    """One kind of decision procedure: it fits itself to lessons and writes itself down."""
 
-    Attributes:
-        name: how reports call it.
-        sizes: ladder of sizes to try, small to large; what a size counts (leaves, terms) is the form's own affair.
-    """
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        ...
 
-    name: str
-    sizes: tuple[int, ...]
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Ladder of sizes to try, small to large; what a size counts (leaves, terms) is the form's own affair."""
+        ...
 
     def applies(self, study: Study) -> str | None:
         """None where the form can be fitted, else the reason why it cannot."""
         ...
 
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
-        """One text a size, in the pseudocode language; the same generator state gives the same texts."""
+        """Texts in the pseudocode language, one a size or more; the same generator state gives the same texts."""
         ...
 
 
-FORMS: tuple[Form, ...] = (LinearTest(), TreeOfTests(), RoutineTree(), ShortScore(), AfterstateScore())
+FORMS: tuple[Form, ...] = (
+    LinearTest(),
+    TreeOfTests(),
+    RoutineTree(),
+    LinearRegimes(),
+    ShortScore(),
+    AfterstateScore(),
+)
 """Short to long. A new form is one more value here."""
 
 
 def fit_form(form: Form, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[Candidate, ...]:
-    """The candidates of one form, one a size."""
-    texts = form.fit(study, sizes, generator)
-    return tuple(Candidate(form.name, text, size) for text, size in zip(texts, sizes, strict=True))
+    """The candidates of one form at these sizes."""
+    return tuple(Candidate(form.name, text) for text in dict.fromkeys(form.fit(study, sizes, generator)))

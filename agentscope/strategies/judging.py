@@ -10,8 +10,18 @@ from jaxtyping import Bool, Int
 
 from agentscope.contracts import InspectableEnv
 from agentscope.language import (
-    Batch, Program, Size, bind_state, called_concepts, evaluate, header_for, measure_size, parse, print_program,
-    vocabulary_of, write_header,
+    Batch,
+    Program,
+    Size,
+    bind_state,
+    called_concepts,
+    evaluate,
+    header_for,
+    measure_size,
+    parse,
+    print_program,
+    vocabulary_of,
+    write_header,
 )  # fmt: skip
 from agentscope.records import FrontierPoint, Strategy
 from agentscope.strategies.lessons import Lessons, cost_of_actions

@@ -10,6 +10,7 @@ from agentscope.strategies.trees import Leaf, Tree
 
 WIDTH = 100
 INDENT = "    "
+LONGEST = 64  # columns of a joined question
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ def decision_of(tree: Tree, tests: Sequence[Condition], answers: Sequence[str]) 
 
 
 def _merge(when: When) -> When:
+    """Join a question with the next one where they share an answer and the two still read as one line."""
+    found = _joined(when)
+    return found if len(found.question.text()) <= LONGEST else when
+
+
+def _joined(when: When) -> When:
     question, yes, no = when.question, when.yes, when.no
     if isinstance(yes, When) and yes.no == no:
         return When(_join("and", question, yes.question), yes.yes, no)

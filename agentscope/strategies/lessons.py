@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from agentscope.contracts import InspectableEnv, States
 from agentscope.errors import EmptySample
+from agentscope.measures import near_ties
 from agentscope.records import Decisions
 
 Decide = Callable[[States], Decisions]
@@ -124,23 +125,6 @@ def split(lessons: Lessons, share: float, generator: np.random.Generator) -> tup
     return take(lessons, ~out), take(lessons, out)
 
 
-def near_ties(decisions: Decisions) -> Bool[np.ndarray, "states"]:
-    """States in which the two best non-equivalent legal actions score about the same.
-
-    The bound is a quarter of the mean, over the set, of the standard deviation of the legal actions' scores.
-    """
-    legal, actions = decisions.legal, decisions.actions
-    rows = np.arange(len(actions))
-    count = legal.sum(axis=1)
-    kept = np.where(legal, decisions.scores, 0.0)
-    mean = kept.sum(axis=1) / np.maximum(count, 1)
-    spread = np.sqrt((np.where(legal, decisions.scores - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(count, 1))
-    own = decisions.equivalent[rows, actions]
-    others = np.where(legal & (decisions.equivalent != own[:, None]), decisions.scores, -np.inf)
-    gap = decisions.scores[rows, actions] - others.max(axis=1)
-    return np.asarray(gap < 0.25 * spread.mean())
-
-
 def cost_of_actions(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
     """Cost of each action for a text that is to do what its teacher does.
 
@@ -150,11 +134,15 @@ def cost_of_actions(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
     same, best = lessons.same, lessons.best
     if lessons.wanted is not None:
         return np.asarray(np.where(same, 0.0, 1.0))
-    cost = np.where(same, 0.0, np.where(near_ties(lessons.decisions), NEAR_TIE, 1.0)[:, None])
+    cost = np.where(same, 0.0, np.where(_near_ties(lessons.decisions), NEAR_TIE, 1.0)[:, None])
     if best is not None:
         good = (same & best).any(axis=1)[:, None]
         cost = cost + COSTLY * (good & ~best & ~same)
     return np.asarray(cost)
+
+
+def _near_ties(decisions: Decisions) -> np.ndarray:
+    return near_ties(decisions.scores, decisions.equivalent, decisions.legal).mask
 
 
 def taught_by_optimal(lessons: Lessons) -> Lessons:

@@ -13,6 +13,7 @@ from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
 from agentscope.strategies.rounding import fewest_digits, summed, written
 from agentscope.strategies.study import Study
 
+MOST_ACTIONS = 8
 MOST_TERMS = 30  # more columns than this make no sum that anybody reads
 SCOUT = 3_000  # states on which terms are ranked
 MOST_STATES = 12_000  # states on which the sums of more than two actions are fitted
@@ -50,7 +51,9 @@ class LinearTest:
     sizes: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
 
     def applies(self, study: Study) -> str | None:
-        """It needs concepts with values, and actions that are always legal where it does not choose among them."""
+        """It needs concepts with values, few actions, and where there are two, both legal."""
+        if len(study.actions) > MOST_ACTIONS:
+            return f"with more than {MOST_ACTIONS} actions a weight for each is a table"
         if not terms_of(study.columns):
             return "no concept differs from one lesson state to another"
         if len(study.actions) == 2 and not study.lessons.decisions.legal.all():
@@ -59,15 +62,26 @@ class LinearTest:
 
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
         """One text a size: so many terms, dropped one by one from all, the least important first."""
-        terms = terms_of(study.columns)
-        if len(terms) > MOST_TERMS:
-            spread = np.argsort([-abs(_relevance(term, study)) for term in terms], kind="stable")[:MOST_TERMS]
-            terms = tuple(terms[at] for at in np.sort(spread))
         rows = generator.permutation(len(study.lessons))
-        ranked = _ranked(terms, study, np.sort(rows[:SCOUT]))
+        ranked = ranked_terms(study, np.sort(rows[:SCOUT]))
         rows = np.sort(rows if len(study.actions) == 2 else rows[:MOST_STATES])
         write = _two_actions if len(study.actions) == 2 else _many_actions
         return tuple(write(study, ranked[: min(size, len(ranked))], rows) for size in sizes)
+
+
+def ranked_terms(study: Study, rows: np.ndarray) -> tuple[Term, ...]:
+    """Terms from the most to the least important, judged on these rows."""
+    terms = terms_of(study.columns)
+    if len(terms) > MOST_TERMS:
+        best = np.argsort([-_relevance(term, study) for term in terms], kind="stable")[:MOST_TERMS]
+        terms = tuple(terms[at] for at in np.sort(best))
+    return _ranked(terms, study, rows) if terms else ()
+
+
+def prize_of(study: Study) -> np.ndarray:
+    """What the second of two actions saves over the first: every state counts, near-tie or not."""
+    same = study.lessons.same
+    return np.asarray(same[:, 1].astype(np.float64) - same[:, 0])
 
 
 def _relevance(term: Term, study: Study) -> float:
@@ -101,11 +115,12 @@ def _two_actions(study: Study, terms: Sequence[Term], rows: np.ndarray) -> str:
     choices = _choices(study, terms, rows)
     weights = fit_weights(choices)
     gap = weights.of_state[:, 1] - weights.of_state[:, 0]
-    prize = study.cost[rows, 0] - study.cost[rows, 1]  # what action 1 saves
+    prize = prize_of(study)[rows]
     gap = sharpen(choices.of_state, prize, gap)
 
     def judge(values: np.ndarray) -> float:
-        return float(np.where((choices.of_state @ values > 0) == (prize > 0), np.abs(prize), 0).sum() / np.abs(prize).sum())
+        right = (choices.of_state @ values > 0) == (prize > 0)
+        return float(np.abs(prize[right]).sum() / np.abs(prize).sum())
 
     numbers = fewest_digits(gap, judge)
     names = [(float(value), term.text) for value, term in zip(numbers[:-1], terms, strict=True)]
@@ -122,8 +137,8 @@ def _many_actions(study: Study, terms: Sequence[Term], rows: np.ndarray) -> str:
         return hit_rate(choices, Weights(weights.of_action, values.reshape(table.shape)))
 
     table = fewest_digits(table.ravel(), judge).reshape(table.shape)
-    rows = [f"({', '.join(written(value) for value in row)})[a]" for row in table]
-    parts = [f"{row} * {term.text}" for row, term in zip(rows[:-1], terms, strict=True)]
-    lines = [f"    total = {rows[-1]}", *(f"    total = total + {part}" for part in parts), "    return total"]
+    written_rows = [f"({', '.join(written(value) for value in row)})[a]" for row in table]
+    parts = [f"{row} * {term.text}" for row, term in zip(written_rows[:-1], terms, strict=True)]
+    lines = [f"    total = {written_rows[-1]}", *(f"    total = total + {part}" for part in parts), "    return total"]
     head, tail = "def score(a):", "def strategy(state):\n    return argmax(actions, key=lambda a: score(a))"
     return "\n".join([head, *lines, tail]) + "\n"

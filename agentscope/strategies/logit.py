@@ -52,9 +52,14 @@ def hit_rate(choices: Choices, weights: Weights) -> float:
     return float(np.average(right, weights=choices.weight))
 
 
+def loss(choices: Choices, weights: Weights) -> float:
+    """Weighted mean of the negative log-likelihood of the choices."""
+    return _loss_and_pull(choices, weights)[0] / float(choices.weight.sum())
+
+
 def fit_weights(choices: Choices, start: Weights | None = None, *, steps: int = STEPS) -> Weights:
     """Weights of greatest likelihood (McFadden 1974), with a light ridge on standardised features."""
-    unit_action = _spread(choices)
+    unit_action = spread_of(choices)
     unit_state = np.maximum(choices.of_state.std(axis=0), 1e-12)
     unit_state[choices.of_state.std(axis=0) < 1e-12] = 1.0
     features, (terms, actions) = choices.of_action.shape[2], (choices.of_state.shape[1], choices.chosen.shape[1])
@@ -64,14 +69,14 @@ def fit_weights(choices: Choices, start: Weights | None = None, *, steps: int = 
     if start is not None:
         first = np.concatenate([start.of_action * unit_action, (start.of_state * unit_state[:, None]).ravel()])
 
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = Weights(flat[:features], flat[features:].reshape(terms, actions))
         value, pull = _loss_and_pull(scaled, weights)
         by_action = np.tensordot(pull, scaled.of_action, axes=([0, 1], [0, 1]))
         slope = np.concatenate([by_action, (scaled.of_state.T @ pull).ravel()])
         return value + RIDGE * float(flat @ flat), slope + 2 * RIDGE * flat
 
-    flat = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
+    flat = minimize(objective, first, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
     return Weights(flat[:features] / unit_action, flat[features:].reshape(terms, actions) / unit_state[:, None])
 
 
@@ -94,7 +99,7 @@ def _log_sum(total: np.ndarray) -> np.ndarray:
     return np.asarray(floor + np.log(kept, out=np.full_like(kept, -np.inf), where=kept > 0))
 
 
-def _spread(choices: Choices) -> np.ndarray:
+def spread_of(choices: Choices) -> np.ndarray:
     """How much each action feature differs among the possible actions of one state, on average."""
     counts = choices.possible.sum(axis=1)[:, None]
     kept = np.where(choices.possible[:, :, None], choices.of_action, 0.0)
@@ -108,6 +113,6 @@ def _spread(choices: Choices) -> np.ndarray:
 def next_feature(choices: Choices, weights: Weights, candidates: Choices, taken: set[int]) -> int | None:
     """The action feature (of `candidates`) along which the likelihood rises fastest, by the score test."""
     _, pull = _loss_and_pull(choices, weights)
-    slope = np.abs(np.tensordot(pull, candidates.of_action, axes=([0, 1], [0, 1]))) / _spread(candidates)
+    slope = np.abs(np.tensordot(pull, candidates.of_action, axes=([0, 1], [0, 1]))) / spread_of(candidates)
     slope[sorted(taken)] = -1.0
     return int(slope.argmax()) if len(slope) and slope.max() > 1e-9 else None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from agentscope.strategies.linear import sharpen
+from agentscope.strategies.rounding import to_digits
 
 QUANTILES = np.linspace(0.1, 0.9, 9)
 SAMPLE = 3_000  # states on which a split is chosen; tests are fitted on all
@@ -41,17 +43,27 @@ class Sides:
     """States to be parted between two actions.
 
     Attributes:
-        table: terms of the linear tests, in units of their spread, and a last column of ones.
+        table: terms of the linear tests, and a last column of ones.
         prize: what the second action saves over the first; negative where it costs.
     """
 
     table: Float[np.ndarray, "states terms"]
     prize: Float[np.ndarray, "states"]
 
-    @property
-    def second(self) -> Bool[np.ndarray, "states"]:
-        """Where the second action is right."""
-        return np.asarray(self.prize > 0)
+    @cached_property
+    def units(self) -> Float[np.ndarray, "terms"]:
+        """Spread of each term, so that the ridge weighs them alike; 1 for the ones."""
+        return np.asarray(np.append(np.maximum(self.table[:, :-1].std(axis=0), 1e-12), 1.0))
+
+    def fitted(self, rows: np.ndarray) -> Float[np.ndarray, "terms"]:
+        """Weights of the likeliest linear test of these states."""
+        prize = self.prize[rows]
+        return np.asarray(logistic(self.table[rows] / self.units, prize > 0, np.abs(prize)) / self.units)
+
+    def lost(self, rows: np.ndarray) -> float:
+        """What that test still loses."""
+        prize = self.prize[rows]
+        return float(np.abs(prize[(self.table[rows] @ self.fitted(rows) > 0) != (prize > 0)]).sum())
 
 
 def logistic(table: np.ndarray, second: np.ndarray, weight: np.ndarray, *, steps: int = 12) -> np.ndarray:
@@ -67,13 +79,6 @@ def logistic(table: np.ndarray, second: np.ndarray, weight: np.ndarray, *, steps
         if np.abs(step).max() < 1e-6 or np.abs(weights).max() > 1e4:
             break
     return weights
-
-
-def _loss(sides: Sides, rows: np.ndarray) -> float:
-    """What the best linear test of these states still loses."""
-    table, prize = sides.table[rows], sides.prize[rows]
-    weights = logistic(table, prize > 0, np.abs(prize))
-    return float(np.abs(prize[(table @ weights > 0) != (prize > 0)]).sum())
 
 
 def grow_regimes(sides: Sides, sizes: Sequence[int], generator: np.random.Generator) -> list[Regime]:
@@ -101,15 +106,15 @@ def _offer(queue: list[tuple[float, int, int, float]], node: int, part: np.ndarr
     """The best split of a part, by what two linear tests save over one."""
     sides, generator = how
     rows = part if len(part) <= SAMPLE else np.sort(generator.permutation(part)[:SAMPLE])
-    now = _loss(sides, rows) if len(rows) else 0.0
+    now = sides.lost(rows) if len(rows) else 0.0
     best: tuple[float, int, float] | None = None
     for column in range(sides.table.shape[1] - 1):
         values = sides.table[rows, column]
-        for threshold in np.unique(np.quantile(values, QUANTILES)) if now > 0 else ():
+        for threshold in np.unique(to_digits(np.quantile(values, QUANTILES), 2)) if now > 0 else ():
             above = values > threshold
             if min(above.sum(), (~above).sum()) < SMALLEST:
                 continue
-            loss = _loss(sides, rows[above]) + _loss(sides, rows[~above])
+            loss = sides.lost(rows[above]) + sides.lost(rows[~above])
             if best is None or loss < best[0]:
                 best = (loss, column, float(threshold))
     if best is not None and best[0] < now:
@@ -121,13 +126,5 @@ def _assemble(node: int, splits: dict[int, tuple[int, float, int, int]], parts: 
     if node in splits:
         column, threshold, above, below = splits[node]
         return Split(column, threshold, _assemble(above, splits, parts, sides), _assemble(below, splits, parts, sides))
-    table, prize = sides.table[parts[node]], sides.prize[parts[node]]
-    return Test(sharpen(table, prize, logistic(table, prize > 0, np.abs(prize))))
-
-
-def rows_of(regime: Regime, table: np.ndarray, rows: np.ndarray) -> list[tuple[Test, np.ndarray]]:
-    """Each test with the rows that reach it."""
-    if isinstance(regime, Test):
-        return [(regime, rows)]
-    above = table[rows, regime.column] > regime.threshold
-    return rows_of(regime.above, table, rows[above]) + rows_of(regime.below, table, rows[~above])
+    rows = parts[node]
+    return Test(sharpen(sides.table[rows], sides.prize[rows], sides.fitted(rows)))

@@ -27,15 +27,25 @@ def fewest_digits(values: Float[np.ndarray, "numbers"], judge: Callable[[np.ndar
     largest = float(np.abs(values).max()) if len(values) else 0.0
     if largest == 0.0:
         return values
-    whole = values / 10.0 ** np.floor(np.log10(largest))
+    whole = np.asarray(values / 10.0 ** np.floor(np.log10(largest)))
     bar = judge(values) - loss
     for digits in range(1, 16):
-        found = [to_digits(whole * 10 ** (step / SCALES), digits) for step in range(SCALES if digits < 3 else 1)]
-        marks = [judge(numbers) for numbers in found]
-        best = int(np.argmax(marks))
-        if marks[best] >= bar:
-            return _without_point(found[best])
+        found = [_without_point(to_digits(scaled, digits)) for scaled in _scaled(whole, digits)]
+        kept = [numbers for numbers in found if judge(numbers) >= bar]
+        if kept:
+            return min(kept, key=_length)
     return whole
+
+
+def _scaled(whole: np.ndarray, digits: int) -> list[np.ndarray]:
+    """The numbers on several scales: in steps of a decade while digits are few, and with each number as the unit."""
+    steps = [whole * 10 ** (step / SCALES) for step in range(SCALES if digits < 3 else 1)]
+    return steps + [whole / abs(unit) for unit in whole if abs(unit) > 1e-12]
+
+
+def _length(values: np.ndarray) -> int:
+    """Characters of the numbers in a text; a factor of 1 is not written."""
+    return sum(len(f"{written(abs(value))} * ") for value in values if value not in (0.0, 1.0, -1.0))
 
 
 def _without_point(values: np.ndarray) -> np.ndarray:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agentscope.language import vocabulary_of
 from agentscope.strategies.columns import ActionColumn
-from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate, next_feature
+from agentscope.strategies.layout import WIDTH
+from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate, loss, next_feature, spread_of
+from agentscope.strategies.naming import free_name
 from agentscope.strategies.rounding import fewest_digits, summed, written
-from agentscope.strategies.study import Study
+from agentscope.strategies.study import Study, weight_of
 
-SCOUT = 3_000  # states on which terms are chosen
-MOST_STATES = 12_000  # states on which weights are fitted
+SCOUT = 2_000  # states on which terms are chosen
+SPARE = 8  # terms taken in beyond the largest size, so that the best sets can be left over
 FEW_ACTIONS = 8  # up to here each action may have a constant of its own
-ONE_LINE = 84
 
 
 @dataclass(frozen=True)
@@ -57,53 +59,98 @@ def _needs_features(study: Study) -> str | None:
 
 
 def _telling(study: Study) -> tuple[ActionColumn, ...]:
-    """Columns that differ between the possible actions of some state."""
-    possible = study.lessons.representative
+    """Columns that differ between the possible actions of some state, each kind of difference once.
+
+    Only differences between actions decide: `after(a, wells)` and what `a` adds to the wells are one column here.
+    """
+    possible = study.scored.representative
+    first = possible.argmax(axis=1)
+    rows = np.arange(len(first))
+    seen: set[bytes] = set()
     kept = []
     for column in study.action_columns:
-        high = np.where(possible, column.values, -np.inf).max(axis=1)
-        low = np.where(possible, column.values, np.inf).min(axis=1)
-        if (high > low).any():
+        apart = np.where(possible, column.values - column.values[rows, first][:, None], 0.0)
+        key = apart.tobytes()
+        if apart.any() and key not in seen:
+            seen.add(key)
             kept.append(column)
     return tuple(kept)
 
 
 def choices_of(study: Study, columns: Sequence[ActionColumn], rows: np.ndarray, *, constants: bool) -> Choices:
     """The lessons of these rows as choices among equivalence classes, described by these columns."""
-    lessons = study.lessons
+    lessons = study.scored
     shape = (len(rows), len(study.actions))
     table = np.stack([c.values[rows] for c in columns], axis=2) if columns else np.zeros((*shape, 0))
     ones = np.ones((len(rows), 1 if constants else 0))
-    return Choices(table, ones, lessons.same[rows], lessons.representative[rows], study.weight[rows])
+    return Choices(table, ones, lessons.same[rows], lessons.representative[rows], weight_of(lessons)[rows])
 
 
 def _fit(study: Study, sizes: Sequence[int], generator: np.random.Generator, *, constants: bool) -> tuple[str, ...]:
     columns = _telling(study)
-    rows = generator.permutation(len(study.lessons))
-    scout, rows = np.sort(rows[:SCOUT]), np.sort(rows[:MOST_STATES])
-    order = chosen_terms(choices_of(study, columns, scout, constants=constants), max(sizes))
+    rows = np.arange(len(study.scored))
+    scout = np.sort(generator.permutation(rows)[:SCOUT])
+    chosen = chosen_terms(choices_of(study, columns, scout, constants=constants), sizes)
     texts = []
-    for size in sizes:
-        kept = [columns[at] for at in order[:size]]
+    for terms in chosen:
+        kept = [columns[at] for at in terms]
         choices = choices_of(study, kept, rows, constants=constants)
-        texts.append(_text(study, kept, choices, fit_weights(choices, steps=80)))
+        texts.append(_text(study, kept, choices, fit_weights(choices, steps=60)))
     return tuple(texts)
 
 
-def chosen_terms(choices: Choices, most: int) -> list[int]:
-    """Features in the order in which each raises the likelihood fastest beside those before it."""
+def chosen_terms(choices: Choices, sizes: Sequence[int]) -> list[list[int]]:
+    """For each size the features that explain the choices best: taken in one by one, or left over one by one.
+
+    A term that was taken in early may be no use beside those after it, so that dropping from many finds other, and
+    mostly better, sets than taking in; the likelier of the two is kept.
+    """
+    forward = _taken_in(choices, min(max(sizes) + SPARE, choices.of_action.shape[2]))
+    backward = _left_over(choices, forward)
+    found = []
+    for size in sizes:
+        first, second = forward[:size], backward.get(size, forward[:size])
+        same = set(first) == set(second)
+        found.append(first if same or _likelihood(choices, first) >= _likelihood(choices, second) else second)
+    return found
+
+
+def _only(choices: Choices, terms: Sequence[int]) -> Choices:
+    return replace(choices, of_action=choices.of_action[:, :, list(terms)])
+
+
+def _likelihood(choices: Choices, terms: Sequence[int]) -> float:
+    some = _only(choices, terms)
+    return -loss(some, fit_weights(some, steps=30))
+
+
+def _taken_in(choices: Choices, most: int) -> list[int]:
     order: list[int] = []
-    empty = replace(choices, of_action=choices.of_action[:, :, :0])
     weights = Weights(np.zeros(0), np.zeros((choices.of_state.shape[1], choices.chosen.shape[1])))
-    current = empty
-    while len(order) < min(most, choices.of_action.shape[2]):
+    current = _only(choices, order)
+    while len(order) < most:
         found = next_feature(current, weights, choices, set(order))
         if found is None:
             break
         order.append(found)
-        current = replace(choices, of_action=choices.of_action[:, :, order])
-        weights = fit_weights(current, replace(weights, of_action=np.append(weights.of_action, 0.0)), steps=20)
+        current = _only(choices, order)
+        weights = fit_weights(current, replace(weights, of_action=np.append(weights.of_action, 0.0)), steps=12)
     return order
+
+
+def _left_over(choices: Choices, order: Sequence[int]) -> dict[int, list[int]]:
+    """The sets left while the feature with the smallest standardised weight is dropped, by their size."""
+    left = list(order)
+    found: dict[int, list[int]] = {}
+    weights: Weights | None = None
+    while left:
+        found[len(left)] = list(left)
+        current = _only(choices, left)
+        weights = fit_weights(current, weights, steps=12)
+        least = int((np.abs(weights.of_action) * spread_of(current)).argmin())
+        left.pop(least)
+        weights = replace(weights, of_action=np.delete(weights.of_action, least))
+    return found
 
 
 def _text(study: Study, columns: Sequence[ActionColumn], choices: Choices, weights: Weights) -> str:
@@ -117,7 +164,9 @@ def _text(study: Study, columns: Sequence[ActionColumn], choices: Choices, weigh
     score = summed([(float(value), column.text) for value, column in zip(numbers[:cut], columns, strict=True)])
     if table.size and numbers[cut:].any():
         score = f"({', '.join(written(value) for value in numbers[cut:])})[a] + {score}"
-    one = f"    return argmax(actions, key=lambda a: {score})"
-    if len(score) <= ONE_LINE - len("    return argmax(actions, key=lambda a: )") + 16:
-        return f"def strategy(state):\n{one}\n"
-    return f"def score(a):\n    return {score}\ndef strategy(state):\n    return argmax(actions, key=lambda a: score(a))\n"
+    one = f"    return argmax(actions, key=lambda a: {score})\n"
+    if len(one) <= WIDTH:
+        return f"def strategy(state):\n{one}"
+    name = free_name(vocabulary_of(study.env), "score")
+    helper = f"def {name}(a):\n    return {score}\n"
+    return f"{helper}def strategy(state):\n    return argmax(actions, key=lambda a: {name}(a))\n"

@@ -12,10 +12,12 @@ from agentscope.errors import EmptySample
 from agentscope.language import TextPolicy, bind_state
 from agentscope.records import FrontierPoint, Strategy
 from agentscope.strategies.baselines import cart_points
+from agentscope.strategies.certificate import points_to_one
 from agentscope.strategies.forms import FORMS, Form, fit_form
 from agentscope.strategies.judging import Judge, Judged
 from agentscope.strategies.lessons import Decide, Lessons, join, lessons_from, split, take, taught_by_optimal
 from agentscope.strategies.study import Study
+from agentscope.strategies.tree_form import TreeOfTests
 
 Collect = Callable[[Policy], tuple[States, np.ndarray]]
 """Play a policy in closed loop: the states that it visits, and the episode of each."""
@@ -35,6 +37,7 @@ class Options:
         edited: most edited states added in a round.
         most_states: most states to fit on; a random sample by state beyond that.
         baselines: whether CART stands beside the frontier.
+        to_one: whether the frontier goes on, coordinates allowed, to the size that agrees in every state.
     """
 
     max_lines: int = 30
@@ -48,6 +51,7 @@ class Options:
     edited: int = 4_000
     most_states: int = 40_000
     baselines: bool = True
+    to_one: bool = False
     forms: tuple[Form, ...] = FORMS
     collect: Collect | None = None
 
@@ -102,8 +106,7 @@ def search_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, op
         judge = Judge(env, held)
         judged = [*again, *(judge.judge(old.form, old.text) for old in judged if old.form != best.form)]
         best = choose(judged, options)
-    points = [] if not options.baselines else cart_points(Study(env, train, options.absolute), Judge(env, held))
-    frontier = pareto([*(each.point for each in judged), *points])
+    frontier = pareto([*(each.point for each in judged), *_beside(env, train, held, (options, why))])
     return Search(best.strategy(frontier), tuple(judged), why, tuple(history), train)
 
 
@@ -128,9 +131,7 @@ def choose(judged: Sequence[Judged], options: Options) -> Judged:
     Where no text keeps the bars, the shortest one.
     """
     under = [
-        each
-        for each in judged
-        if each.size.lines <= options.max_lines and each.size.constants <= options.max_constants
+        each for each in judged if each.size.lines <= options.max_lines and each.size.constants <= options.max_constants
     ]
     if not under:
         return min(judged, key=_length)
@@ -187,6 +188,21 @@ def _sampled(lessons: Lessons, most: int, generator: np.random.Generator) -> Les
     if len(lessons) <= most:
         return lessons
     return take(lessons, np.sort(generator.permutation(len(lessons))[:most]))
+
+
+def _beside(env: InspectableEnv, train: Lessons, held: Lessons,
+            how: tuple[Options, dict[str, str]]) -> list[FrontierPoint]:  # fmt: skip
+    """Points that are not to be chosen: CART, and trees that may read coordinates."""
+    options, why = how
+    judge = Judge(env, held)
+    points = cart_points(Study(env, train, options.absolute), judge) if options.baselines else []
+    study = Study(env, train, absolute=True)
+    if options.to_one and TreeOfTests().applies(study) is None:
+        more, reason = points_to_one(study, judge)
+        points += more
+        if reason is not None:
+            why["frontier up to 1.0"] = reason
+    return points
 
 
 def _own_states(decide: Decide, env: InspectableEnv, best: Judged,

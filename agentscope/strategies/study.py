@@ -13,7 +13,10 @@ from agentscope.language import vocabulary_of
 from agentscope.strategies.columns import ActionColumn, Column, action_columns, state_columns
 from agentscope.strategies.conditions import Conditions, conditions_of
 from agentscope.strategies.fitting import screened
-from agentscope.strategies.lessons import Lessons, cost_of_actions
+from agentscope.strategies.lessons import Lessons, cost_of_actions, take
+from agentscope.strategies.naming import constant
+
+MOST_SCORED = 8_000  # states on which scores are fitted: times actions times features they fill the memory
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Study:
     @property
     def actions(self) -> tuple[str, ...]:
         """How each action is written: by name, or by number where the name is not a constant of the language."""
-        constants = vocabulary_of(self.env).constants
-        return tuple(name if constants.get(name) == at else str(at) for at, name in enumerate(self.env.action_names))
+        vocabulary = vocabulary_of(self.env)
+        return tuple(constant(vocabulary, name, index) for index, name in enumerate(self.env.action_names))
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -50,9 +53,15 @@ class Study:
         return Conditions(tuple(self.conditions.tests[at] for at in kept), self.conditions.truth[:, kept])
 
     @cached_property
+    def scored(self) -> Lessons:
+        """The lessons on which scores are fitted: evenly spaced rows, since each takes all its afterstates along."""
+        rows = np.linspace(0, len(self.lessons) - 1, min(len(self.lessons), MOST_SCORED)).astype(np.int64)
+        return take(self.lessons, rows)
+
+    @cached_property
     def action_columns(self) -> tuple[ActionColumn, ...]:
-        """Every action concept and afterstate."""
-        return action_columns(self.env, self.lessons.states, absolute=self.absolute)
+        """Every action concept and afterstate, in the scored lessons."""
+        return action_columns(self.env, self.scored.states, absolute=self.absolute)
 
     @cached_property
     def cost(self) -> Float[np.ndarray, "states actions"]:
@@ -61,5 +70,10 @@ class Study:
 
     @property
     def weight(self) -> Float[np.ndarray, "states"]:
-        """Weight of each state: the cost of its second-best class, less in near-ties."""
-        return np.asarray(np.maximum(self.cost.max(axis=1), 1e-9))
+        """Weight of each state: the cost of its worst action, less in near-ties."""
+        return weight_of(self.lessons)
+
+
+def weight_of(lessons: Lessons) -> Float[np.ndarray, "states"]:
+    """Weight of each state: the cost of its worst action, less in near-ties."""
+    return np.asarray(np.maximum(cost_of_actions(lessons).max(axis=1), 1e-9))

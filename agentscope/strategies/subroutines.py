@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agentscope.language import Vocabulary
 from agentscope.strategies.columns import Column
 from agentscope.strategies.conditions import Condition, answers, conditions_of
 from agentscope.strategies.fitting import fit_tree, screened, tests_in
-from agentscope.strategies.trees import Leaf, Rows, Tree, cost_of, group_rows, leaves, predict, sum_by
+from agentscope.strategies.naming import free_name
+from agentscope.strategies.trees import Leaf, Rows, Tree, cost_of, group_rows, improve, leaves, predict, sum_by
 
 NAME = "approach"
 WORD = "target"
@@ -30,10 +32,12 @@ class Theme:
     Attributes:
         objects: the words that differ, e.g. key, door, goal.
         parameters: parameter name -> column text for each object, e.g. path_to_target -> (path_to_key(), ...).
+        name: of the helper.
     """
 
     objects: tuple[str, ...]
     parameters: dict[str, tuple[str, ...]]
+    name: str = NAME
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Helper:
     theme: Theme
     tests: tuple[Condition, ...]
     truth: tuple[np.ndarray, ...]
-    tree: Tree = Leaf(0)
+    tree: Tree
 
     def outcome(self, place: int) -> np.ndarray:
         """Action of the helper in each state with this object as its target."""
@@ -60,11 +64,11 @@ class Helper:
 
     def call(self, place: int) -> str:
         """The call with this object as its target."""
-        return f"{NAME}({', '.join(self.theme.parameters[name][place] for name in self.used())})"
+        return f"{self.theme.name}({', '.join(self.theme.parameters[name][place] for name in self.used())})"
 
 
-def find_theme(columns: Sequence[Column]) -> Theme | None:
-    """The set of words in which the most concepts differ, at least two words and two concepts; None if there is none."""
+def find_theme(columns: Sequence[Column], vocabulary: Vocabulary) -> Theme | None:
+    """The words in which the most concepts differ: at least two words and two concepts, else None."""
     shapes: dict[tuple[str, str, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
     for column in columns:
         words = column.concept.split("_")
@@ -79,9 +83,10 @@ def find_theme(columns: Sequence[Column]) -> Theme | None:
     groups = {words: group for words, group in groups.items() if len(group) > 1}
     if not groups:
         return None
-    words = max(groups, key=lambda item: (len(groups[item]), len(item), sorted(item)))
-    order = tuple(next(iter(groups[words].values())))
-    return Theme(order, {name: tuple(texts[word] for word in order) for name, texts in groups[words].items()})
+    best = max(groups, key=lambda item: (len(groups[item]), len(item), sorted(item)))
+    order = tuple(next(iter(groups[best].values())))
+    named = {free_name(vocabulary, name): tuple(texts[word] for word in order) for name, texts in groups[best].items()}
+    return Theme(order, named, free_name(vocabulary, NAME))
 
 
 def helper_for(theme: Theme, columns: Sequence[Column]) -> Helper:
@@ -93,9 +98,11 @@ def helper_for(theme: Theme, columns: Sequence[Column]) -> Helper:
         [*(replace(by_text[texts[place]], text=name) for name, texts in theme.parameters.items()), *shared]
         for place in range(len(theme.objects))
     ]
-    pooled = [replace(parts[0], values=np.concatenate([part.values for part in parts])) for parts in zip(*views, strict=True)]
+    pooled = [
+        replace(parts[0], values=np.concatenate([part.values for part in parts])) for parts in zip(*views, strict=True)
+    ]
     tests = conditions_of(pooled).tests
-    return Helper(theme, tests, tuple(answers(tests, view) for view in views))
+    return Helper(theme, tests, tuple(answers(tests, view) for view in views), Leaf(0))
 
 
 @dataclass(frozen=True)
@@ -172,21 +179,52 @@ def first_helper(task: Task, helper: Helper, size: int) -> Helper:
     return helper
 
 
+def polish(task: Task, routine: Routine) -> Routine:
+    """A routine found on some states, each node re-chosen on all of them."""
+    best: Routine | None = None
+    for _ in range(ROUNDS):
+        rows = with_calls(task, routine.helper)
+        top = improve(routine.top, rows)
+        routine = Routine(top, routine.helper, cost_of(top, rows))
+        if best is not None and routine.cost >= best.cost - 1e-6:
+            break
+        best = routine
+        parts = _called(routine, task)
+        if parts:
+            truth, cost = _pooled(task, routine.helper, parts)
+            tree = improve(routine.helper.tree, group_rows(truth, cost))
+            routine = replace(routine, helper=replace(routine.helper, tree=tree))
+    assert best is not None
+    return best
+
+
 def _refit(routine: Routine, task: Task, size: int) -> Helper:
-    actions = task.cost.shape[1]
-    given = predict(routine.top, task.rows.truth)[task.rows.group]
+    parts = _called(routine, task)
     helper = routine.helper
-    parts = [(place, np.flatnonzero(given == actions + place)) for place in range(len(helper.theme.objects))]
-    if not any(len(part) for _, part in parts):
-        return helper
-    return replace(helper, tree=_fit(task, helper, parts, size, start=helper.tree))
+    return replace(helper, tree=_fit(task, helper, parts, size, start=helper.tree)) if parts else helper
+
+
+def _called(routine: Routine, task: Task) -> list[tuple[int, np.ndarray]]:
+    """The states in which the strategy calls the helper, object by object; empty where it never does."""
+    given = predict(routine.top, task.rows.truth)[task.rows.group] - task.cost.shape[1]
+    parts = [(place, np.flatnonzero(given == place)) for place in range(len(routine.helper.theme.objects))]
+    return [part for part in parts if len(part[1])]
+
+
+def _pooled(task: Task, helper: Helper, parts: list[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    truth = np.concatenate([helper.truth[place][part] for place, part in parts])
+    return truth, np.concatenate([task.cost[part] for _, part in parts])
 
 
 def _fit(task: Task, helper: Helper, parts: list[tuple[int, np.ndarray]], size: int, *,
          start: Tree | None = None) -> Tree:  # fmt: skip
-    truth = np.concatenate([helper.truth[place][part] for place, part in parts])
-    rows = group_rows(truth, np.concatenate([task.cost[part] for _, part in parts]))
+    rows = group_rows(*_pooled(task, helper, parts))
     return fit_tree(rows, size, task.generator, start=start, shakes=2)
+
+
+def on_rows(helper: Helper, rows: np.ndarray) -> Helper:
+    """The helper over some of the states only."""
+    return replace(helper, truth=tuple(truth[rows] for truth in helper.truth))
 
 
 def screen_helper(helper: Helper, cost: np.ndarray, generator: np.random.Generator) -> Helper:

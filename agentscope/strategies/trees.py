@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+LARGEST = 200_000  # rows x questions up to which a split that helps nobody alone is looked behind
 SWEEPS = 6  # sweeps over all nodes; most trees stand still after three
 
 
@@ -130,8 +131,23 @@ class _Growth:
         true = self.rows.truth[part].T @ here.astype(np.float32)
         worth = _norm(true, self.sharpness) + _norm(total - true, self.sharpness) - _norm(total, self.sharpness)
         test = int(worth.argmax())
+        if worth[test] <= 1e-6 * max(1.0, float(total.max())):
+            worth = self._two_deep(part)
+            test = int(worth.argmax())
         if worth[test] > 1e-6 * max(1.0, float(total.max())):
             heapq.heappush(self.queue, (-float(worth[test]), node, test))
+
+    def _two_deep(self, part: np.ndarray) -> np.ndarray:
+        """Worth of each question with the best one after it on either side: finds an exclusive or."""
+        truth, credit = self.rows.truth[part], self.credit[part].astype(np.float32)
+        total = _norm(credit.sum(axis=0), self.sharpness)
+        worth = np.zeros(truth.shape[1])
+        for test in range(truth.shape[1] if truth.size <= LARGEST else 0):
+            for side in (truth[:, test] > 0, truth[:, test] == 0):
+                whole = credit[side].sum(axis=0)
+                true = truth[side].T @ credit[side]
+                worth[test] += (_norm(true, self.sharpness) + _norm(whole - true, self.sharpness)).max()
+        return np.maximum(worth - total, 0.0)
 
     def tree(self, node: int = 0) -> Tree:
         """The tree as it stands, each leaf with its cheapest answer."""

@@ -89,7 +89,7 @@ def test_a_card_is_read_whole(tmp_path: Path) -> None:
         ("layouts = 64", "layouts = {a = 1}", "layouts"),
         ("seed = 1", 'seed = "1"', "seed"),
         ("channels = 4", "channels = 2020-01-01", "channels"),
-        ("channels = 4", "a = {b = {c = 1}}", "'a'"),
+        ("channels = 4", "a = {b = {c = 1}}", "'b'"),
         ("goals = 99", "goals = [1]", "goals"),
         ('name = "toy-dqn"', 'name = "../toy"', "name"),
         ('sha256 = "SHA"', 'sha256 = "12"', "sha256"),

@@ -142,12 +142,12 @@ def test_text_and_blob_of_a_sound_file_agree(ppo_zip: Path, dqn_zip: Path) -> No
 
 
 def mutations(sound: bytes, members: dict[str, bytes], count: int) -> list[bytes]:
-    """Byte flips, truncations, swapped members and inflated sizes, by seed."""
+    """Byte flips, truncations, swapped members, inflated sizes, and flips within members and blobs, by seed."""
     rng = np.random.default_rng(20)
     made = []
     for index in range(count):
         data = bytearray(sound)
-        kind = index % 5
+        kind = index % 6
         if kind == 0:
             for at in rng.integers(0, len(data), size=int(rng.integers(1, 9))):
                 data[at] ^= int(rng.integers(1, 256))
@@ -161,6 +161,14 @@ def mutations(sound: bytes, members: dict[str, bytes], count: int) -> list[bytes
             directory = struct.unpack("<I", data[-6:-2])[0]
             at = directory + int(rng.choice([20, 24, 42, 10, 8, 28]))
             data[at : at + 2] = struct.pack("<H", int(rng.integers(0, 2**16)))
+        elif kind == 4:
+            table = json.loads(members["data"])
+            entry = table[str(rng.choice(["policy_class", "observation_space", "action_space"]))]
+            pickled = bytearray(base64.b64decode(entry[":serialized:"]))
+            for at in rng.integers(0, len(pickled), size=int(rng.integers(1, 4))):
+                pickled[at] = int(rng.integers(0, 256))
+            entry[":serialized:"] = base64.b64encode(pickled).decode()
+            data = bytearray(zipped({**members, "data": json.dumps(table).encode()}))
         else:
             name = str(rng.choice(["data", "policy.pth"]))
             inner = bytearray(members[name])
@@ -340,7 +348,7 @@ def test_an_extractor_that_would_need_a_huge_table_is_refused(tmp_path: Path) ->
               "features_extractor_kwargs": {"colours": 0, "states": 0, "objects": 1}}  # fmt: skip
     model = DQN("MlpPolicy", Toy(space), policy_kwargs=kwargs, buffer_size=1, device="cpu")
     model.save(tmp_path / "grid.zip")
-    kwargs["features_extractor_kwargs"]["centred"] = True  # type: ignore[index]
+    kwargs["features_extractor_kwargs"]["reach"] = 2000  # type: ignore[index]
     hostile = with_data(tmp_path / "grid.zip", lambda data: data.update(policy_kwargs=blob(kwargs)))
     with pytest.raises(RefusedFile, match="would hold"):
         load_network(hostile)

@@ -32,7 +32,7 @@ KINDS = {
     "grid": ("grid", "MlpPolicy", {"features_extractor_class": GridExtractor,
              "features_extractor_kwargs": {"channels": 4}}),
     "centred": ("grid", "MlpPolicy", {"features_extractor_class": GridExtractor,
-                "features_extractor_kwargs": {"channels": 3, "centred": True, "kernel": 5}}),
+                "features_extractor_kwargs": {"channels": 3, "reach": 4}}),
     "placement": ("planes", "MlpPolicy", {"features_extractor_class": PlacementExtractor,
                   "features_extractor_kwargs": {"channels": 6, "piece_channels": 5}, "net_arch": []}),
 }  # fmt: skip

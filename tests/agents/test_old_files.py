@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import sys
@@ -52,6 +53,16 @@ def test_other_observation_spaces_are_named_in_the_refusal(
     space.__dict__.update(nvec=3)
     with pytest.raises(UnsupportedAgent, match=f"{name}.*Box and Discrete"):
         load_network(with_data(dqn_zip, lambda data: data.update(observation_space=blob(space))))
+
+
+def test_a_dtype_that_numpy_does_not_have_is_refused(dqn_zip: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        serialized = base64.b64decode(data["observation_space"][":serialized:"])
+        assert b"f4" in serialized
+        data["observation_space"][":serialized:"] = base64.b64encode(serialized.replace(b"f4", b"f1")).decode()
+
+    with pytest.raises(RefusedFile, match="dtype"):
+        load_network(with_data(dqn_zip, change))
 
 
 def changed_state(path: Path, change: Any) -> bytes:

@@ -74,6 +74,8 @@ DEEP = [
     returning(" < ".join(["1"] * 20_000)),
     returning(" and ".join(["lamp()"] * 49_000)),
     nested_calls(64, 55),
+    returning("sum(" * 17 + "1" + " for c in range(1))" * 17),
+    returning("sum(1" + "".join(f" for c{i} in range(1)" for i in range(40)) + ")"),
     nested_calls(40, 20),
     returning("~1"),
     returning("1" + "+1" * 49_000),

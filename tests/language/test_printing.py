@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from agentscope.errors import TextError
 from agentscope.language import (
+    Signature,
     Size,
+    Vocabulary,
     called_concepts,
     header_for,
     measure_size,
@@ -108,8 +112,6 @@ def test_deep_trees_keep_100_columns_by_a_smaller_indent(depth, vocabulary):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=0))
 def test_constants_come_back_with_the_precision_that_runs(value):
-    from agentscope.language import Vocabulary
-
     nothing = Vocabulary({}, {}, ("a", "b"), {})
     expression = parse_expression(repr(value), nothing)
     assert np.float64(float(print_expression(expression))).tobytes() == np.float64(value).tobytes()
@@ -181,3 +183,17 @@ def test_a_header_that_cannot_be_written_is_refused(change):
 
     with pytest.raises(TextError):
         write_header(replace(HEADER, **change))
+
+
+def test_the_example_of_the_manual_is_canonical():
+    columns = tuple(map(str, range(10)))
+
+    def count(name, *, axis=(), of_action=False):
+        return Signature(name, "count", axis, (), of_action, False, False, True, 0, 200)
+
+    concepts = {"height": count("height", axis=("columns",)), "aggregate_height": count("aggregate_height")}
+    actions = {"lines": count("lines", of_action=True)}
+    tetris = Vocabulary(concepts, actions, tuple(f"a{i}" for i in range(40)), {"columns": columns})
+    manual = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
+    text = manual.split("```python\n")[1].split("```")[0]
+    assert print_program(parse(text, tetris)) == text

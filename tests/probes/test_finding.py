@@ -32,6 +32,15 @@ class Compiled:
     def activations(self, observations, layer):
         return (self.first if layer == "first" else self.second)(observations).astype(np.float32)
 
+    def scores(self, observations, legal=None):
+        raise NotImplementedError
+
+    def with_patch(self, layer, patch):
+        raise NotImplementedError
+
+    def weights(self):
+        return {}
+
 
 def dense(seed, inputs, width):
     rng = np.random.default_rng(seed)
@@ -216,3 +225,29 @@ def test_wrong_input_is_refused(data):
     wide = replace(twins(1)[0], layers=(Layer("first", (99,), ("",)),))
     with pytest.raises(BadOption):
         find_primitives(compiled(), data, twins=[wide], generator=np.random.default_rng(0))
+
+
+def test_states_beyond_the_cache_are_run_twice_with_the_same_result(data, monkeypatch):
+    kept = find_primitives(compiled(), data, twins=[], generator=np.random.default_rng(1))
+    monkeypatch.setattr("agentscope.probes.fitting.CACHE", 0)
+    assert find_primitives(compiled(), data, twins=[], generator=np.random.default_rng(1)) == kept
+
+
+def test_progress_is_told_once_for_each_source(data):
+    told = []
+    find_primitives(
+        compiled(), data.only("parity"), twins=twins(2), generator=np.random.default_rng(1),
+        progress=lambda stage, done, total: told.append((stage, done, total)),
+    )  # fmt: skip
+    assert told == [("probes", done, 5) for done in range(1, 6)]
+
+
+def test_a_flag_whose_true_states_fill_whole_folds_is_not_scored(data):
+    """Three long episodes make two folds and validation; the flag is true in all of one and false in the others."""
+    episodes = np.arange(1500) % 4
+    labels = {"parity": episodes == 0}
+    apart = replace(data.only("parity"), labels=labels, episodes=episodes)
+    result = find_primitives(compiled(), apart, twins=twins(1), generator=np.random.default_rng(1))[0]
+    assert result.score is None and result.why and result.where == "absent"
+    spread = replace(data.only("bits_set"), labels={"bits_set": (episodes == 0).astype(np.int64)}, episodes=episodes)
+    assert find_primitives(compiled(), spread, twins=[], generator=np.random.default_rng(1))[0].score is not None

@@ -1,7 +1,6 @@
 """Shared readouts, folding of wide layers, the raw input as a control, and the choice's linear rules."""
 
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +14,12 @@ from agentscope.probes import LabelledStates, label_states, probe_concepts
 from agentscope.probes.fitting import Plan, probe_source
 from agentscope.probes.logistic import logistic_outcomes
 from agentscope.probes.scoring import score
-from agentscope.probes.sources import MOST_DIMS, View, input_source, random_source, raw_input, view_of
+from agentscope.probes.sources import View, input_source, random_source, raw_input, view_of
 from agentscope.probes.splits import VALIDATION, split_episodes
 from agentscope.probes.targets import action_layout, draw_donors, make_target
 
 WIDTH = 6
+STATE = np.dtype([("layout", np.int16), ("value", np.float64)])
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,50 @@ class Columns:
         sums = observations.sum(axis=1).astype(np.float32)
         channels = np.random.default_rng(0).normal(size=(self.channels, 1)).astype(np.float32)
         return sums[:, None, :] * channels + channels
+
+    def scores(self, observations, legal=None):
+        raise NotImplementedError
+
+    def with_patch(self, layer, patch):
+        raise NotImplementedError
+
+    def weights(self):
+        return {}
+
+
+@dataclass(frozen=True)
+class Wide(Columns):
+    """One layer of many units, each the first number of the observation times its own weight."""
+
+    layers: tuple = (Layer("wide", (300,), ("",)),)
+    observation_shape: tuple = (2,)
+
+    def activations(self, observations, layer):
+        pattern = np.random.default_rng(9).normal(size=300).astype(np.float32)
+        return observations.astype(np.float32)[:, :1] * pattern
+
+
+@dataclass(frozen=True)
+class Levels:
+    """As much of an environment as labelling asks for: one number a state."""
+
+    action_names: tuple = ("go",)
+    axes: dict = field(default_factory=dict)
+    concepts: tuple = ()
+    id: str = "Levels-v0"
+    kwargs: dict = field(default_factory=dict)
+    state_dtype: np.dtype = STATE
+    observation_space: object = None
+    action_space: object = None
+
+    def reset(self, seeds):
+        raise NotImplementedError
+
+    def observe(self, states):
+        return states["value"][:, None]
+
+    def step(self, states, actions):
+        raise NotImplementedError
 
 
 def concept(name, kind="count", made=Concept, **more):
@@ -87,24 +131,20 @@ def test_a_position_with_few_features_is_read_as_a_whole():
     assert view_of(Layer("hidden", (64,), ("",)), ("columns",)).positions == 1
 
 
-def test_folding_keeps_a_linear_concept_readable_and_readouts_unfold_it():
+def test_folding_keeps_a_linear_concept_readable_and_readouts_unfold_it(monkeypatch):
+    monkeypatch.setattr("agentscope.probes.sources.MOST_DIMS", 100)
     rng = np.random.default_rng(0)
-    units, count = 3 * MOST_DIMS, 500
+    units, count = 300, 500
     signal = rng.normal(size=count)
-    pattern = rng.normal(size=units).astype(np.float32)
-
-    def activations(observations, layer):
-        return observations.astype(np.float32)[:, :1] * pattern
-
-    network = SimpleNamespace(layers=(Layer("wide", (units,), ("",)),), activations=activations)
+    network = Wide()
     data = LabelledStates(
         np.stack([signal, rng.normal(size=count)], axis=1), (concept("signal", "number"),), {"signal": signal},
         np.arange(count) // 25,
     )  # fmt: skip
     probing = probe_concepts(network, data, twins=[], generator=rng)
     row = probing.primitives[0].layers[0]
-    assert (row["units"], row["dims"]) == (units, MOST_DIMS) and row["score"] > 0.999
-    read = probing.readouts["signal"].apply(activations(data.observations, "wide"))
+    assert (row["units"], row["dims"]) == (units, 100) and row["score"] > 0.999
+    read = probing.readouts["signal"].apply(network.activations(data.observations, "wide"))
     np.testing.assert_allclose(read, signal, atol=0.02)
 
 
@@ -206,11 +246,22 @@ def test_too_many_actions_are_sampled_and_too_many_values_refused(board):
 def test_action_names_say_which_axes_the_actions_run_over():
     axes = {"rotations": ("turn0", "turn1"), "columns": ("column0", "column1", "column2")}
     names = tuple(f"turn{r}_column{c}" for r in range(2) for c in range(3))
-    assert action_layout(SimpleNamespace(action_names=names, axes=axes)) == (("rotations", "columns"), (2, 3))
-    assert action_layout(SimpleNamespace(action_names=names[::-1], axes=axes)) == (("actions",), (6,))
-    assert action_layout(SimpleNamespace(action_names=("left", "right"), axes=axes)) == (("actions",), (2,))
+    assert action_layout(Levels(names, axes)) == (("rotations", "columns"), (2, 3))
+    assert action_layout(Levels(names[::-1], axes)) == (("actions",), (6,))
+    assert action_layout(Levels(("left", "right"), axes)) == (("actions",), (2,))
 
 
 def test_an_environment_without_concepts_is_refused():
     with pytest.raises(ConceptsMissing, match="declares no concepts"):
-        label_states(SimpleNamespace(id="Bare-v0"), np.zeros(3), np.zeros(3))
+        label_states(Levels(), np.zeros(3), np.zeros(3, dtype=int))
+
+
+def test_states_of_recurring_levels_are_split_by_level():
+    states = np.zeros(240, dtype=STATE)
+    states["layout"], states["value"] = np.arange(240) % 12, np.arange(240)
+    value = Concept(name="value", kind="number", measure=lambda s: s["value"], doc="its value")
+    env = Levels(concepts=(value,))
+    np.testing.assert_array_equal(label_states(env, states, np.arange(240) // 4).episodes, states["layout"])
+    few = states.copy()
+    few["layout"] %= 3
+    np.testing.assert_array_equal(label_states(env, few, np.arange(240) // 4).episodes, np.arange(240) // 4)

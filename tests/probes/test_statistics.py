@@ -86,6 +86,16 @@ def test_dead_features_get_no_weight():
     assert (solution.weights[2] == 0).all() and np.isfinite(solution.weights).all()
 
 
+def test_a_feature_that_varies_in_the_held_out_fold_alone_does_no_harm():
+    x, y = made(400, 30)
+    x = (x - x.mean(axis=0)).astype(np.float32)
+    x[:, :, 4:20] = 0.03
+    x[:50, :, 4:20] += np.random.default_rng(1).normal(size=(50, 1, 16)).astype(np.float32) * 30
+    shift = x[:50, 0].mean(axis=0)
+    solution = RidgeSystem(fitted(x, y, [np.arange(50, 400)], shift)).solve(np.full(3, 1e-4))
+    assert (solution.weights[4:20] == 0).all() and np.abs(solution.weights).max() < 100
+
+
 def test_noise_gets_the_largest_penalty_and_signal_the_smallest():
     x, y = made(400, 30, 2)
     y[:, :, 1] = np.random.default_rng(5).normal(size=(400, 1))

@@ -17,8 +17,11 @@ from agentscope_envs.chance import draw_bits
 from agentscope_envs.gridworlds import edits, kernels, rendering
 from agentscope_envs.gridworlds.cells import (
     ACTIONS,
+    AGENT_OBJECT,
     CLOSED_DOOR,
     DIRECTIONS,
+    EMPTY,
+    ENCODING,
     GOAL,
     KEY,
     LOCKED_DOOR,
@@ -95,6 +98,25 @@ class KeyDoor:
         observations = np.empty((len(states), 3, self.size, self.size), dtype=np.uint8)
         kernels.observe_batch(states, observations)
         return observations
+
+    def states_from(self, observations: UInt8[np.ndarray, "states 3 rows columns"]) -> States:
+        """States that look like these observations; layout, seeds and counters, which none shows, are 0.
+
+        The agent hides the cell that it stands on: the open door where no door is to be seen, else empty floor.
+        """
+        seen = np.asarray(observations)
+        states = np.zeros(len(seen), dtype=self.state_dtype)
+        same = (seen[:, None, :] == ENCODING[:, :, None, None])[:, :, [0, 2]].all(axis=2)
+        grid = same.argmax(axis=1).astype(np.uint8)
+        agent = (seen[:, 0] == AGENT_OBJECT).reshape(len(seen), -1).argmax(axis=1)
+        states["row"], states["column"] = np.divmod(agent, self.size)
+        rows = np.arange(len(seen))
+        states["heading"] = seen[rows, 2, states["row"], states["column"]]
+        states["has_key"] = ~(grid == KEY).any(axis=(1, 2))
+        no_door = ~((grid >= OPEN_DOOR) & (grid <= LOCKED_DOOR)).any(axis=(1, 2))
+        grid[rows, states["row"], states["column"]] = np.where(no_door, OPEN_DOOR, EMPTY)
+        states["grid"] = grid
+        return states
 
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
         """One step of each state; a state that is over stays as it is, with reward 0."""

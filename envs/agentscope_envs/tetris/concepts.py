@@ -66,7 +66,7 @@ def _of_rows(function: BoardFeature) -> Callable[[np.ndarray], np.ndarray]:
 def _piece_concepts(width: int) -> tuple[Concept, ...]:
     flags = tuple(
         Concept(name=f"piece_is_{name}", kind="flag", chance=True, doc=f"the falling piece is the {name} tetromino",
-                measure=lambda states, index=index: states["piece"] == index)
+                measure=partial(_is_piece, index=index))
         for index, name in enumerate(PIECES)
     )  # fmt: skip
     return (
@@ -80,6 +80,10 @@ def _piece_concepts(width: int) -> tuple[Concept, ...]:
                 high=width - 1, doc="the random column in which the falling piece is shown; without effect",
                 measure=lambda states: states["pose_column"].astype(np.int64)),
     )  # fmt: skip
+
+
+def _is_piece(states: np.ndarray, index: int) -> np.ndarray:
+    return np.asarray(states["piece"] == index)
 
 
 def action_concepts(height: int, width: int) -> tuple[ActionConcept, ...]:

@@ -100,6 +100,22 @@ class Tetris:
         kernels.observe_batch(states, self.width, observations)
         return observations
 
+    def states_from(self, observations: UInt8[np.ndarray, "states 2 rows columns"]) -> States:
+        """States that look like these observations; seeds and counters, which no observation shows, are 0.
+
+        Rotations of a piece that look alike give the first of them.
+        """
+        states = np.zeros(len(observations), dtype=self.state_dtype)
+        bits = np.uint16(1) << np.arange(self.width, dtype=np.uint16)
+        masks = (np.asarray(observations) > 0) @ bits.astype(np.int64)
+        states["rows"] = masks[:, 0]
+        column = (masks[:, 1, :4, None] & bits > 0).any(axis=1).argmax(axis=1)
+        shapes = masks[:, 1, :4] >> column[:, None]
+        pose = (shapes[:, None, :] == MASKS.reshape(28, 4)).all(axis=2).argmax(axis=1)
+        states["piece"], states["pose_rotation"] = np.divmod(pose, 4)
+        states["pose_column"] = column
+        return states
+
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
         """Place the pieces, clear full rows, draw the next pieces."""
         after = states.copy()
@@ -135,17 +151,16 @@ class Tetris:
         """Lines cleared and pieces placed so far."""
         return {"lines": states["lines"].astype(np.int64), "pieces": states["placed"].astype(np.int64)}
 
-    def render_text(self, state: States) -> str:
+    def render_text(self, state: np.void | States) -> str:
         """The board as lines of `#` and `.`, with the piece in its pose above it."""
-        board, piece = self.observe(np.atleast_1d(state))[0]
+        board = self.observe(np.atleast_1d(state))[0, 0]
         falling = MASKS[int(np.atleast_1d(state)["piece"][0]), 0]
         drawn = ["".join(".#"[cell] for cell in row) for row in board]
         shape = [format(int(mask), "04b")[::-1].replace("0", ".").replace("1", "#") for mask in falling if mask]
         name = PIECES[int(np.atleast_1d(state)["piece"][0])]
-        assert piece.any()
         return "\n".join([f"piece {name}: {' / '.join(shape)}", *drawn])
 
-    def render_rgb(self, state: States) -> UInt8[np.ndarray, "height width 3"]:
+    def render_rgb(self, state: np.void | States) -> UInt8[np.ndarray, "height width 3"]:
         """The piece's plane above the board, 16 pixels a cell."""
         board, piece = self.observe(np.atleast_1d(state))[0]
         cells = np.concatenate([piece[:4] * 2, board])

@@ -34,7 +34,7 @@ def draw_piece(seed, draw, width):
 
 @njit(cache=True)
 def place(rows, piece, rotation, column, full, after):
-    """Drop one piece into `rows`; write the board to `after`; return (row of its top, lines cleared, own cells cleared).
+    """Drop one piece into `rows`; write the board to `after`; return (row of its top, lines, own cells cleared).
 
     The top row is negative when the piece does not fit below the upper edge: the game is over.
     """

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from agentscope_envs.gridworlds import KeyDoor
-from agentscope_envs.gridworlds.cells import ACTIONS, GOAL, KEY, LAVA, LOCKED_DOOR, OPEN_DOOR
 
 from agentscope.contracts import InspectableEnv, provides
 from agentscope.errors import BadOption, ContractBroken
+from agentscope_envs.gridworlds import KeyDoor
+from agentscope_envs.gridworlds.cells import ACTIONS, GOAL, KEY, LAVA, LOCKED_DOOR, OPEN_DOOR
 
 LEFT, RIGHT, FORWARD, PICK_UP, TOGGLE = range(5)
 MAP = """

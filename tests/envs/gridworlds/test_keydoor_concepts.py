@@ -4,11 +4,11 @@ from collections import deque
 
 import numpy as np
 import pytest
+
+from agentscope.concepts import KIND_DTYPES
 from agentscope_envs.gridworlds import KeyDoor
 from agentscope_envs.gridworlds.cells import EMPTY, GOAL, KEY, LOCKED_DOOR, OPEN_DOOR
 from agentscope_envs.gridworlds.concepts import OBJECTS, UNREACHABLE, WAYS
-
-from agentscope.concepts import KIND_DTYPES
 
 MAP = """
 #########

@@ -1,11 +1,12 @@
 """The compiled kernels equal the plain twin bit for bit, on sensible states and on nonsense alike."""
 
 import numpy as np
-from agentscope_envs.gridworlds import KeyDoor, twin
-from agentscope_envs.gridworlds.cells import ACTIONS, KINDS, WALL, state_dtype
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from agentscope_envs.gridworlds import KeyDoor, twin
+from agentscope_envs.gridworlds.cells import ACTIONS, KINDS, WALL, state_dtype
 
 SIZE = 9
 ENV = KeyDoor(max_steps=7)

@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+
 from agentscope_envs.gridworlds import KeyDoor
 from agentscope_envs.gridworlds.cells import EMPTY, GOAL, KEY, LAVA, LOCKED_DOOR
 from agentscope_envs.gridworlds.layouts import TRAIN, UNSEEN, layout_grid, layout_starts

@@ -1,13 +1,15 @@
 """Tetris concepts on boards counted by hand, and against slow independent counts on random boards."""
 
+from itertools import pairwise
+
 import numpy as np
-from agentscope_envs import Tetris, TetrisSmall
-from agentscope_envs.tetris import features
-from agentscope_envs.tetris.pieces import PIECES
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from agentscope.concepts import KIND_DTYPES
+from agentscope_envs import Tetris, TetrisSmall
+from agentscope_envs.tetris import features
+from agentscope_envs.tetris.pieces import PIECES
 
 BY_HAND = """
 ......
@@ -64,7 +66,7 @@ def slow_features(cells: np.ndarray) -> dict[str, int]:
     return {
         "aggregate_height": sum(heights),
         "holes": len(holes),
-        "bumpiness": sum(abs(a - b) for a, b in zip(heights, heights[1:], strict=False)),
+        "bumpiness": sum(abs(a - b) for a, b in pairwise(heights)),
         "row_transitions": int((walled[:, 1:] != walled[:, :-1]).sum()),
         "column_transitions": int((floored[1:] != floored[:-1]).sum()),
         "rows_with_holes": len({r for r, _ in holes}),

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from agentscope_envs import Tetris, TetrisSmall
-from agentscope_envs.tetris import features, kernels, twin
-from agentscope_envs.tetris.pieces import MASKS, PIECES, turned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentscope.errors import BadOption
+from agentscope_envs import Tetris, TetrisSmall
+from agentscope_envs.tetris import features, kernels, twin
+from agentscope_envs.tetris.pieces import MASKS, PIECES, turned
 
 
 def board_of(text: str) -> np.ndarray:
@@ -148,13 +148,17 @@ def potential(state: np.ndarray) -> float:
 @given(st.integers(4, 15), st.lists(st.integers(0, 2**15 - 1), min_size=4, max_size=20))
 def test_the_kernel_counts_the_shape_of_a_board_as_the_features_do(width: int, rows: list[int]) -> None:
     masks = np.array([rows], dtype=np.uint16) & np.uint16((1 << width) - 1)
-    expected = [features.total(features.covered(masks)), features.total(features.hole_cells(masks)), features.bumpiness(masks, width)]
+    expected = [
+        features.total(features.covered(masks)),
+        features.total(features.hole_cells(masks)),
+        features.bumpiness(masks, width),
+    ]
     assert list(kernels.count_shape(masks[0], width)) == [int(value[0]) for value in expected]
 
 
 @pytest.mark.parametrize("kwargs", [{"width": 3}, {"height": 99}, {"reward": "fun"}, {"max_pieces": 0}])
 def test_wrong_options_are_refused_by_name(kwargs: dict[str, object]) -> None:
-    with pytest.raises(BadOption, match="supported|needed"):
+    with pytest.raises(BadOption, match=r"supported|needed"):
         Tetris(**kwargs)  # type: ignore[arg-type]
 
 
