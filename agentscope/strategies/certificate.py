@@ -8,7 +8,6 @@ import numpy as np
 
 from agentscope.errors import TextError
 from agentscope.records import FrontierPoint
-from agentscope.strategies.cart import cart_tree
 from agentscope.strategies.judging import Judge, Judged
 from agentscope.strategies.study import Study
 from agentscope.strategies.tree_form import text_of
@@ -24,13 +23,12 @@ def points_to_one(study: Study, judge: Judge, sizes: Sequence[int] = SIZES) -> t
 
     Each is CART's tree with every node re-chosen, so that it agrees at least as often with no more leaves.
     """
-    labels = study.lessons.same.argmax(axis=1)
     truth = study.conditions.truth
     rows = group_rows(truth, np.where(study.lessons.same, 0.0, 1.0))
     points: list[FrontierPoint] = []
     best = 0.0
     for size in sizes:
-        start = cart_tree(truth, labels, size)
+        start = study.cart(size)
         try:
             cart = judge.judge(CART, text_of(study, start, study.conditions))
             ours = judge.judge(OURS, text_of(study, improve(start, rows, sweeps=2), study.conditions))

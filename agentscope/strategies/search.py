@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from agentscope.strategies.tree_form import TreeOfTests
 
 Collect = Callable[[Policy], tuple[States, np.ndarray]]
 """Play a policy in closed loop: the states that it visits, and the episode of each."""
+
+EDITS_A_STATE = 40  # about so many edits are made of a state: more states are not asked for than are used
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,12 @@ def search_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, op
     Raises: EmptySample: there are no lessons, or no form applies.
     """
     train, held = (lessons, lessons) if options.exhaustive else split(lessons, options.held_share, generator)
-    judged, why = _fit_all(env, train, held, (options, generator))
+    desk = _Desk(env, options, generator, train, held)
+    judged, why = desk.fit_all()
     best = choose(judged, options)
     history: list[tuple[int, float]] = []
     for _ in range(0 if options.exhaustive else options.rounds):
-        found = _own_states(decide, env, best, (train, options, generator))
+        found = desk.own_states(decide, best)
         if found is None:
             break
         right = Judge(env, found).outcome(best.program)[1]
@@ -100,14 +104,13 @@ def search_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, op
         if right.all():
             break
         more, more_held = split(found, options.held_share, generator)
-        train, held = join(train, more), join(held, more_held)
+        desk = replace(desk, train=join(desk.train, more), held=join(desk.held, more_held))
         form = next(form for form in options.forms if form.name == best.form)
-        again = _judge_form(env, form, train, (held, options, generator))
-        judge = Judge(env, held)
-        judged = [*again, *(judge.judge(old.form, old.text) for old in judged if old.form != best.form)]
+        others = [old for old in judged if old.form != best.form]
+        judged = [*desk.fit(form), *(desk.judge.judge(old.form, old.text) for old in others)]
         best = choose(judged, options)
-    frontier = pareto([*(each.point for each in judged), *_beside(env, train, held, (options, why))])
-    return Search(best.strategy(frontier), tuple(judged), why, tuple(history), train)
+    frontier = pareto([*(each.point for each in judged), *desk.beside(why)])
+    return Search(best.strategy(frontier), tuple(judged), why, tuple(history), desk.train)
 
 
 def fit_to_optimal(env: InspectableEnv, lessons: Lessons, form: str, *, options: Options,
@@ -121,7 +124,7 @@ def fit_to_optimal(env: InspectableEnv, lessons: Lessons, form: str, *, options:
     """
     forms = tuple(each for each in options.forms if each.name == form)
     taught = taught_by_optimal(lessons)
-    alone = replace(options, forms=forms, rounds=0, baselines=False)
+    alone = replace(options, forms=forms, rounds=0, baselines=False, to_one=False)
     return search_strategy(lambda states: lessons.decisions, env, taught, options=alone, generator=generator).strategy
 
 
@@ -158,69 +161,78 @@ def pareto(points: Sequence[FrontierPoint]) -> tuple[FrontierPoint, ...]:
     return tuple(kept)
 
 
-def _fit_all(env: InspectableEnv, train: Lessons, held: Lessons,
-             how: tuple[Options, np.random.Generator]) -> tuple[list[Judged], dict[str, str]]:  # fmt: skip
-    options, generator = how
-    train = _sampled(train, options.most_states, generator)
-    study, judge = Study(env, train, options.absolute), Judge(env, held)
-    judged: list[Judged] = []
-    why: dict[str, str] = {}
-    for form in options.forms:
-        reason = form.applies(study)
-        if reason is not None:
-            why[form.name] = reason
-            continue
-        judged += [judge.judge(each.form, each.text) for each in fit_form(form, study, form.sizes, generator)]
-    if not judged:
-        raise EmptySample(f"No form of strategy applies to {env.id}: " + "; ".join(f"{k}: {v}" for k, v in why.items()))
-    return judged, why
+@dataclass(frozen=True)
+class _Desk:
+    """The lessons of one round: what is fitted on, what is judged on, and how."""
 
+    env: InspectableEnv
+    options: Options
+    generator: np.random.Generator
+    train: Lessons
+    held: Lessons
 
-def _judge_form(env: InspectableEnv, form: Form, train: Lessons,
-                how: tuple[Lessons, Options, np.random.Generator]) -> list[Judged]:  # fmt: skip
-    held, options, generator = how
-    study = Study(env, _sampled(train, options.most_states, generator), options.absolute)
-    judge = Judge(env, held)
-    return [judge.judge(each.form, each.text) for each in fit_form(form, study, form.sizes, generator)]
+    @cached_property
+    def study(self) -> Study:
+        most = self.options.most_states
+        if len(self.train) <= most:
+            return Study(self.env, self.train, self.options.absolute)
+        rows = np.sort(self.generator.permutation(len(self.train))[:most])
+        return Study(self.env, take(self.train, rows), self.options.absolute)
 
+    @cached_property
+    def judge(self) -> Judge:
+        return Judge(self.env, self.held)
 
-def _sampled(lessons: Lessons, most: int, generator: np.random.Generator) -> Lessons:
-    if len(lessons) <= most:
-        return lessons
-    return take(lessons, np.sort(generator.permutation(len(lessons))[:most]))
+    def fit(self, form: Form) -> list[Judged]:
+        texts = fit_form(form, self.study, form.sizes, self.generator)
+        return [self.judge.judge(each.form, each.text) for each in texts]
 
+    def fit_all(self) -> tuple[list[Judged], dict[str, str]]:
+        """Every form that applies, and why the others do not."""
+        judged: list[Judged] = []
+        why: dict[str, str] = {}
+        for form in self.options.forms:
+            reason = form.applies(self.study)
+            if reason is None:
+                judged += self.fit(form)
+            else:
+                why[form.name] = reason
+        if not judged:
+            told = "; ".join(f"{name}: {reason}" for name, reason in why.items())
+            raise EmptySample(f"No form of strategy applies to {self.env.id}: {told or 'no form was given'}.")
+        return judged, why
 
-def _beside(env: InspectableEnv, train: Lessons, held: Lessons,
-            how: tuple[Options, dict[str, str]]) -> list[FrontierPoint]:  # fmt: skip
-    """Points that are not to be chosen: CART, and trees that may read coordinates."""
-    options, why = how
-    judge = Judge(env, held)
-    points = cart_points(Study(env, train, options.absolute), judge) if options.baselines else []
-    study = Study(env, train, absolute=True)
-    if options.to_one and TreeOfTests().applies(study) is None:
-        more, reason = points_to_one(study, judge)
-        points += more
-        if reason is not None:
-            why["frontier up to 1.0"] = reason
-    return points
+    def beside(self, why: dict[str, str]) -> list[FrontierPoint]:
+        """Points that are not to be chosen: CART, and trees that may read coordinates."""
+        points = cart_points(self.study, self.judge) if self.options.baselines else []
+        if self.options.to_one:
+            study = replace(self.study, absolute=True)
+            if TreeOfTests().applies(study) is None:
+                more, reason = points_to_one(study, self.judge)
+                points += more
+                if reason is not None:
+                    why["frontier up to 1.0"] = reason
+        return points
 
+    def own_states(self, decide: Decide, best: Judged) -> Lessons | None:
+        """States that the strategy leads itself to, and edits of lesson states; None where neither can be had."""
+        parts: list[Lessons] = []
+        if self.options.collect is not None:
+            states, episode = self.options.collect(TextPolicy(best.program, bind_state(self.env)))
+            parts.append(lessons_from(decide, self.env, states, episode))
+        edited = self._edited()
+        if edited is not None:
+            parts.append(lessons_from(decide, self.env, *edited))
+        if not parts:
+            return None
+        return parts[0] if len(parts) == 1 else join(parts[0], parts[1])
 
-def _own_states(decide: Decide, env: InspectableEnv, best: Judged,
-                how: tuple[Lessons, Options, np.random.Generator]) -> Lessons | None:  # fmt: skip
-    """States that the strategy leads itself to, and edits of lesson states; None where neither can be had."""
-    lessons, options, generator = how
-    parts: list[Lessons] = []
-    if options.collect is not None:
-        states, episode = options.collect(TextPolicy(best.program, bind_state(env)))
-        parts.append(lessons_from(decide, env, states, episode))
-    edits = getattr(env, "edits", None)
-    if edits is not None and options.edited:
-        rows = np.sort(generator.permutation(len(lessons))[: max(1, options.edited // 40)])
-        made = edits(lessons.states[rows])
-        legal = np.flatnonzero(made.legal)
-        kept = np.sort(generator.permutation(legal)[: options.edited])
-        if len(kept):
-            parts.append(lessons_from(decide, env, made.states[kept], lessons.episode[rows][made.parent[kept]]))
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else join(parts[0], parts[1])
+    def _edited(self) -> tuple[States, np.ndarray] | None:
+        """Legal one-feature changes of some lesson states, with the episode of the state that was changed."""
+        edits, most = getattr(self.env, "edits", None), self.options.edited
+        if edits is None or not most:
+            return None
+        rows = np.sort(self.generator.permutation(len(self.train))[: max(1, most // EDITS_A_STATE)])
+        made = edits(self.train.states[rows])
+        kept = np.sort(self.generator.permutation(np.flatnonzero(made.legal))[:most])
+        return (made.states[kept], self.train.episode[rows][made.parent[kept]]) if len(kept) else None

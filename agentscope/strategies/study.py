@@ -10,11 +10,13 @@ from jaxtyping import Float
 
 from agentscope.contracts import InspectableEnv
 from agentscope.language import vocabulary_of
+from agentscope.strategies.cart import cart_tree
 from agentscope.strategies.columns import ActionColumn, Column, action_columns, state_columns
 from agentscope.strategies.conditions import Conditions, conditions_of
 from agentscope.strategies.fitting import screened
 from agentscope.strategies.lessons import Lessons, cost_of_actions, take
 from agentscope.strategies.naming import constant
+from agentscope.strategies.trees import Tree
 
 MOST_SCORED = 8_000  # states on which scores are fitted: times actions times features they fill the memory
 
@@ -51,6 +53,16 @@ class Study:
         """The questions that large trees ask, few enough to search among."""
         kept = screened(self.conditions.truth, self.cost, generator)
         return Conditions(tuple(self.conditions.tests[at] for at in kept), self.conditions.truth[:, kept])
+
+    def cart(self, size: int) -> Tree:
+        """CART with so many leaves over all questions, taught the actions that count as right; grown once."""
+        if size not in self._carts:
+            self._carts[size] = cart_tree(self.conditions.truth, self.lessons.same.argmax(axis=1), size)
+        return self._carts[size]
+
+    @cached_property
+    def _carts(self) -> dict[int, Tree]:
+        return {}
 
     @cached_property
     def scored(self) -> Lessons:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agentscope.language import vocabulary_of
-from agentscope.strategies.cart import cart_tree
 from agentscope.strategies.conditions import Conditions
 from agentscope.strategies.fitting import fit_tree
 from agentscope.strategies.layout import block, decision_of
@@ -51,10 +50,9 @@ class TreeOfTests:
         plain = np.where(study.lessons.same, 0.0, 1.0)
         texts = [text_of(study, tree, conditions) for tree, conditions in _ladder(study, sizes, generator)]
         rows = group_rows(study.conditions.truth, plain)
-        labels = study.lessons.same.argmax(axis=1)
         for size in sizes:
             if size in PLAIN:
-                start = improve(cart_tree(study.conditions.truth, labels, size), rows)
+                start = improve(study.cart(size), rows)
                 texts.append(text_of(study, start, study.conditions))
         return tuple(texts)
 
