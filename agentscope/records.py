@@ -234,8 +234,8 @@ class Budget:
     steps: int  # cap on steps of a paired episode
 
 
-QUICK = Budget("quick", 200, 200, 20_000, 20_000, 3, 2_000, 5, 2_000)
-FULL = Budget("full", 1_000, 1_000, 100_000, 100_000, 6, 40_000, 10, 2_000)
+QUICK = Budget("quick", 100, 100, 8_000, 10_000, 1, 1_000, 5, 1_000)
+FULL = Budget("full", 400, 400, 40_000, 40_000, 3, 40_000, 10, 2_000)
 BUDGETS = {"quick": QUICK, "full": FULL}
 
 

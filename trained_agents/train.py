@@ -64,6 +64,7 @@ def build_model(training: dict[str, Any], environment: Any, seed: int) -> Any:
     end = settings.pop("learning_rate_end", None)
     rate = settings.pop("learning_rate")
     identity_head = settings.pop("identity_head", False)
+    settings.pop("restarts", None)
     model = ALGORITHMS[training["algorithm"]](
         settings.pop("policy", "MlpPolicy"), environment, seed=seed, device="cpu", policy_kwargs=policy_kwargs,
         learning_rate=rate if end is None else falling(rate, end), **settings,
@@ -119,13 +120,14 @@ class Curve(BaseCallback):
         super().__init__()
         self.env, self.every, self.folder, self.seed = env, every, folder, seed
         self.rows: list[dict[str, Any]] = []
+        self.begun = 0  # steps of earlier parts
         self.started = time.time()
 
     def _on_step(self) -> bool:
         if self.num_timesteps // self.every > (self.num_timesteps - self.training_env.num_envs) // self.every:
             row = evaluate(self.model, self.env, 50, seed=self.seed)
             statistics = {name: row[name] for name in row if name.endswith("_mean") and name != "return_mean"}
-            self.rows.append({"step": self.num_timesteps, "return": row["return_mean"], **statistics})
+            self.rows.append({"step": self.begun + self.num_timesteps, "return": row["return_mean"], **statistics})
             self.model.save(self.folder / "checkpoint.zip")
             minutes = (time.time() - self.started) / 60
             left = minutes * (self.locals["total_timesteps"] / self.num_timesteps - 1)
@@ -151,7 +153,10 @@ def train(name: str, *, resume: bool) -> None:
         model.set_parameters(str(checkpoint))
         print("taken up again from the checkpoint (optimiser and weights; the replay buffer starts empty)")
     curve = Curve(env, training.get("evaluate_every", training["steps"] // 20), folder, seed)
-    model.learn(training["steps"], callback=curve, log_interval=None)
+    restarts = training["hyperparameters"].get("restarts", 1)
+    for part in range(restarts):  # each part lets the learning rate fall anew (warm restarts, Loshchilov and Hutter 2017)
+        curve.begun = part * (training["steps"] // restarts)
+        model.learn(training["steps"] // restarts, callback=curve, log_interval=None)
     model.save(folder / "final.zip")
     finish(name, model, env, curve.rows, minutes=(time.time() - curve.started) / 60)
 

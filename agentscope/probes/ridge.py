@@ -12,6 +12,7 @@ from scipy.linalg import solve_triangular
 from agentscope.probes.statistics import Moments
 
 STRENGTHS = (1e-4, 1e-2, 1e-1, 1.0)  # penalties relative to the number of rows
+ROUNDING = 10.0  # safety factor on the products' rounding error
 DEAD = 1e4  # times the products' rounding error: a feature that varies less about its mean carries mostly rounding
 
 
@@ -32,6 +33,8 @@ class RidgeSystem:
 
     def __init__(self, moments: Moments) -> None:
         self.rows = moments.rows
+        # Rounding moves the eigenvalues of the products by up to this share: a smaller penalty could leave them negative.
+        self.least_strength = ROUNDING * moments.epsilon * len(moments.xx)
         self.x_mean, self.y_mean = moments.means()
         xx, xy, _ = moments.centred(self.x_mean, self.y_mean)
         variance = np.maximum(np.diagonal(xx), 0.0) / self.rows
@@ -43,7 +46,7 @@ class RidgeSystem:
     def standardised(self, strength: float, targets: slice | Int[np.ndarray, "chosen"]) -> np.ndarray:
         """Weights of standardised features for some of the targets."""
         penalised = self.gram.copy()
-        penalised[np.diag_indices(len(penalised))] += strength * self.rows
+        penalised[np.diag_indices(len(penalised))] += max(strength, self.least_strength) * self.rows
         factor = np.linalg.cholesky(penalised)
         half = solve_triangular(factor, self.cross[:, targets], lower=True, check_finite=False)
         return np.asarray(solve_triangular(factor, half, lower=True, trans=1, check_finite=False))
