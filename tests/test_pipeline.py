@@ -50,7 +50,9 @@ def test_the_printed_text_parsed_back_gives_the_measured_actions_on_every_exam_s
     assert report["agent"]["sha256"] in written
 
 
-def test_same_seed_same_bytes_and_another_seed_other_bytes(cartpole: pipeline.OpenAgent, inspection: Inspection) -> None:
+def test_same_seed_same_bytes_and_another_seed_other_bytes(
+    cartpole: pipeline.OpenAgent, inspection: Inspection
+) -> None:
     def written(each: Inspection) -> str:
         return reports.printed(reports.build_report(replace(each, timings={})))
 
@@ -171,7 +173,11 @@ def test_a_truncated_zip_a_forbidden_construct_and_a_foreign_run_folder_are_refu
 
 
 def test_lists_and_checks_are_one_json_document() -> None:
-    for arguments in (["agents", "--json"], ["envs", "--json"], ["concepts", "agentscope_envs:AgentScope/KeyDoor-v0", "--json"]):
+    for arguments in (
+        ["agents", "--json"],
+        ["envs", "--json"],
+        ["concepts", "agentscope_envs:AgentScope/KeyDoor-v0", "--json"],
+    ):
         rows = json.loads(CliRunner().invoke(main, arguments).stdout)
         assert rows and all(isinstance(row, dict) for row in rows)
     path = str(pipeline.cards.find_agent("cartpole-ppo").zip_path)

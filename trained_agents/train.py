@@ -64,7 +64,8 @@ def build_model(training: dict[str, Any], environment: Any, seed: int) -> Any:
     end = settings.pop("learning_rate_end", None)
     rate = settings.pop("learning_rate")
     identity_head = settings.pop("identity_head", False)
-    settings.pop("restarts", None)
+    settings.pop("restart_at", None)
+    settings.pop("keep_best", None)
     model = ALGORITHMS[training["algorithm"]](
         settings.pop("policy", "MlpPolicy"), environment, seed=seed, device="cpu", policy_kwargs=policy_kwargs,
         learning_rate=rate if end is None else falling(rate, end), **settings,
@@ -129,6 +130,8 @@ class Curve(BaseCallback):
             statistics = {name: row[name] for name in row if name.endswith("_mean") and name != "return_mean"}
             self.rows.append({"step": self.begun + self.num_timesteps, "return": row["return_mean"], **statistics})
             self.model.save(self.folder / "checkpoint.zip")
+            if self.rows[-1]["return"] >= max(each["return"] for each in self.rows):
+                self.model.save(self.folder / "best.zip")
             minutes = (time.time() - self.started) / 60
             left = minutes * (self.locals["total_timesteps"] / self.num_timesteps - 1)
             print(f"{minutes:6.1f} min, {left:6.1f} left: {self.rows[-1]}", flush=True)
@@ -153,10 +156,13 @@ def train(name: str, *, resume: bool) -> None:
         model.set_parameters(str(checkpoint))
         print("taken up again from the checkpoint (optimiser and weights; the replay buffer starts empty)")
     curve = Curve(env, training.get("evaluate_every", training["steps"] // 20), folder, seed)
-    restarts = training["hyperparameters"].get("restarts", 1)
-    for part in range(restarts):  # each part lets the learning rate fall anew (warm restarts, Loshchilov and Hutter 2017)
-        curve.begun = part * (training["steps"] // restarts)
-        model.learn(training["steps"] // restarts, callback=curve, log_interval=None)
+    restart = training["hyperparameters"].get("restart_at", training["steps"])
+    for part in (restart, training["steps"] - restart):
+        if part:  # each part lets the learning rate fall anew (a warm restart, Loshchilov and Hutter 2017)
+            model.learn(part, callback=curve, log_interval=None)
+            curve.begun += part
+    if training["hyperparameters"].get("keep_best", False):
+        model.set_parameters(str(folder / "best.zip"))  # chosen on the curve's seeds; the evaluation has others
     model.save(folder / "final.zip")
     finish(name, model, env, curve.rows, minutes=(time.time() - curve.started) / 60)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from agentscope.concepts import Concept
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
@@ -81,6 +81,28 @@ def action_columns(env: InspectableEnv, states: States, *, absolute: bool = Fals
             columns += _expand(env, concept, values.reshape(len(states), actions, *values.shape[1:]),
                                "after(a, {name}{index})")  # fmt: skip
     return tuple(columns)
+
+
+@dataclass(frozen=True)
+class ActionTable:
+    """A choice of each (state, action), e.g. which piece lies how: one constant for each label.
+
+    Attributes:
+        values: whether each (state, action) has each label.
+    """
+
+    text: str
+    values: Bool[np.ndarray, "states actions labels"]
+
+
+def action_tables(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[ActionTable, ...]:
+    """Every action concept that is a choice, without axes, as a table."""
+    declared = [c for c in action_concepts_of(env) if c.kind == "choice" and not c.axis]
+    return tuple(
+        ActionTable(f"{c.name}(a)", np.asarray(c.measure(states))[:, :, None] == np.arange(len(c.choices)))
+        for c in declared
+        if absolute or not c.absolute
+    )
 
 
 def _expand(env: InspectableEnv, concept: Concept, values: np.ndarray, form: str) -> Iterator[ActionColumn]:

@@ -12,6 +12,7 @@ from agentscope.strategies.linear_form import LinearTest
 from agentscope.strategies.regime_form import LinearRegimes
 from agentscope.strategies.score_form import AfterstateScore, ShortScore
 from agentscope.strategies.study import Study
+from agentscope.strategies.tabled_form import TabledScore
 from agentscope.strategies.tree_form import RoutineTree, TreeOfTests
 
 
@@ -53,6 +54,7 @@ FORMS: tuple[Form, ...] = (
     LinearRegimes(),
     ShortScore(),
     AfterstateScore(),
+    TabledScore(),
 )
 """Short to long. A new form is one more value here."""
 

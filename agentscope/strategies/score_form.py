@@ -31,7 +31,7 @@ class ShortScore:
         """It needs features that tell actions apart, and few actions, so that constants can be given to each."""
         if len(study.actions) > FEW_ACTIONS:
             return f"with more than {FEW_ACTIONS} actions a constant for each is a table"
-        return _needs_features(study)
+        return needs_features(study)
 
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
         """One text a size (terms beside the constants)."""
@@ -47,18 +47,18 @@ class AfterstateScore:
 
     def applies(self, study: Study) -> str | None:
         """It needs features that tell actions apart."""
-        return _needs_features(study)
+        return needs_features(study)
 
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
         """One text a size (terms)."""
         return _fit(study, sizes, generator, constants=False)
 
 
-def _needs_features(study: Study) -> str | None:
-    return None if _telling(study) else "no action concept and no afterstate differs between the actions of a state"
+def needs_features(study: Study) -> str | None:
+    return None if telling(study) else "no action concept and no afterstate differs between the actions of a state"
 
 
-def _telling(study: Study) -> tuple[ActionColumn, ...]:
+def telling(study: Study) -> tuple[ActionColumn, ...]:
     """Columns that differ between the possible actions of some state, each kind of difference once.
 
     Only differences between actions decide: `after(a, wells)` and what `a` adds to the wells are one column here.
@@ -87,7 +87,7 @@ def choices_of(study: Study, columns: Sequence[ActionColumn], rows: np.ndarray, 
 
 
 def _fit(study: Study, sizes: Sequence[int], generator: np.random.Generator, *, constants: bool) -> tuple[str, ...]:
-    columns = _telling(study)
+    columns = telling(study)
     rows = np.arange(len(study.scored))
     scout = np.sort(generator.permutation(rows)[:SCOUT])
     chosen = chosen_terms(choices_of(study, columns, scout, constants=constants), sizes)
@@ -164,6 +164,11 @@ def _text(study: Study, columns: Sequence[ActionColumn], choices: Choices, weigh
     score = summed([(float(value), column.text) for value, column in zip(numbers[:cut], columns, strict=True)])
     if table.size and numbers[cut:].any():
         score = f"({', '.join(written(value) for value in numbers[cut:])})[a] + {score}"
+    return argmax_of(study, score)
+
+
+def argmax_of(study: Study, score: str) -> str:
+    """The text that takes the action with the largest score, in a helper where it is long."""
     one = f"    return argmax(actions, key=lambda a: {score})\n"
     if len(one) <= WIDTH:
         return f"def strategy(state):\n{one}"

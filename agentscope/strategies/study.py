@@ -11,7 +11,14 @@ from jaxtyping import Float
 from agentscope.contracts import InspectableEnv
 from agentscope.language import vocabulary_of
 from agentscope.strategies.cart import cart_tree
-from agentscope.strategies.columns import ActionColumn, Column, action_columns, state_columns
+from agentscope.strategies.columns import (
+    ActionColumn,
+    ActionTable,
+    Column,
+    action_columns,
+    action_tables,
+    state_columns,
+)
 from agentscope.strategies.conditions import Conditions, conditions_of
 from agentscope.strategies.fitting import screened
 from agentscope.strategies.lessons import Lessons, cost_of_actions, take
@@ -74,6 +81,11 @@ class Study:
     def action_columns(self) -> tuple[ActionColumn, ...]:
         """Every action concept and afterstate, in the scored lessons."""
         return action_columns(self.env, self.scored.states, absolute=self.absolute)
+
+    @cached_property
+    def action_tables(self) -> tuple[ActionTable, ...]:
+        """Every choice of a (state, action), in the scored lessons."""
+        return action_tables(self.env, self.scored.states, absolute=self.absolute)
 
     @cached_property
     def cost(self) -> Float[np.ndarray, "states actions"]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope_envs.tetris import features, kernels
-from agentscope_envs.tetris.pieces import HEIGHTS, PIECES, WIDTHS
+from agentscope_envs.tetris.pieces import HEIGHTS, ORIENTATION_OF, ORIENTATIONS, PIECES, WIDTHS
 
 BoardFeature = Callable[[np.ndarray], np.ndarray]
 
@@ -111,8 +111,21 @@ def action_concepts(height: int, width: int) -> tuple[ActionConcept, ...]:
                       doc="local surface pattern: height of the column at each offset from the piece's left edge "
                           "(left = the column before it) minus the piece's lowest cell where it rests, clipped to 4",
                       measure=partial(_surface, height=height, width=width)),
+        ActionConcept(
+            name="orientation",
+            kind="choice",
+            choices=ORIENTATIONS,
+            low=0,
+            high=len(ORIENTATIONS) - 1,
+            doc="which tetromino is placed in which turn, turns that look alike being one",
+            measure=partial(_orientation, width=width),
+        ),
         *changes,
     )  # fmt: skip
+
+
+def _orientation(states: np.ndarray, width: int) -> np.ndarray:
+    return ORIENTATION_OF[states["piece"][:, None], np.arange(4 * width) // width]
 
 
 def _outcomes(states: np.ndarray, width: int) -> np.ndarray:

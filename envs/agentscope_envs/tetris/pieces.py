@@ -37,3 +37,18 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 MASKS, HEIGHTS, WIDTHS = _tables()
+
+
+def _orientations() -> tuple[tuple[str, ...], np.ndarray]:
+    labels: list[str] = []
+    index = np.zeros((7, 4), dtype=np.int64)
+    for piece, name in enumerate(PIECES):
+        for rotation in range(4):
+            alike = (MASKS[piece] == MASKS[piece, rotation]).all(axis=1).argmax()
+            if alike == rotation:
+                labels.append(f"{name}{rotation}")
+            index[piece, rotation] = labels.index(f"{name}{alike}")
+    return tuple(labels), index
+
+
+ORIENTATIONS, ORIENTATION_OF = _orientations()  # the 19 different pictures: I0, I1, O0, T0, ..., T3, S0, ...

@@ -131,3 +131,14 @@ def test_a_raw_linear_readout_does_not_recognise_the_piece() -> None:
     model = LogisticRegression(max_iter=300, C=0.3).fit(inputs[:300].reshape(3600, -1), pieces[:300].ravel())
     score = f1_score(pieces[300:].ravel(), model.predict(inputs[300:].reshape(1200, -1)), average="macro")
     assert 0.1 < score <= 0.6
+
+
+def test_there_are_nineteen_orientations_and_equivalent_actions_share_theirs() -> None:
+    env = TetrisSmall()
+    orientation = next(concept for concept in env.action_concepts if concept.name == "orientation")
+    states = env.reset(np.arange(40))
+    values = orientation.measure(states)
+    assert len(orientation.choices) == 19 and orientation.choices[:3] == ("I0", "I1", "O0")
+    for piece, row, same in zip(states["piece"], values, env.equivalent_actions(states), strict=True):
+        assert (row == row[same]).all()
+        assert {orientation.choices[value][0] for value in row} == {PIECES[piece]}
