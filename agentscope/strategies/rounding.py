@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 LOSS = 0.001  # agreement that rounding may cost
+WHOLES = (9, 15, 25, 40, 60, 99, 150, 250, 400, 999)  # largest whole numbers to try
 SCALES = 12  # scales tried in one decade: a score may be multiplied by any positive number
 
 
@@ -35,6 +36,23 @@ def fewest_digits(values: Float[np.ndarray, "numbers"], judge: Callable[[np.ndar
         if kept:
             return min(kept, key=_length)
     return whole
+
+
+def whole_numbers(values: Float[np.ndarray, "numbers"], judge: Callable[[np.ndarray], float], *,
+                  loss: float = LOSS) -> Float[np.ndarray, "numbers"]:  # fmt: skip
+    """The numbers times the smallest scale at which whole numbers decide as well within `loss`.
+
+    Fit for tables, whose entries are compared with each other: a small entry needs no digits of its own.
+    """
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    if largest == 0.0:
+        return values
+    bar = judge(values) - loss
+    for most in WHOLES:
+        found = np.round(values * (most / largest)) + 0.0
+        if judge(found) >= bar:
+            return found
+    return fewest_digits(values, judge, loss=loss)
 
 
 def _scaled(whole: np.ndarray, digits: int) -> list[np.ndarray]:

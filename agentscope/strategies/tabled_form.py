@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
-from agentscope.strategies.rounding import fewest_digits, summed, written
+from agentscope.strategies.rounding import whole_numbers, summed, written
 from agentscope.strategies.score_form import SCOUT, argmax_of, choices_of, chosen_terms, needs_features, telling
 from agentscope.strategies.study import Study
 
@@ -50,7 +50,7 @@ def _with_tables(study: Study, choices: Choices) -> Choices:
 
 def _text(study: Study, terms: Sequence[str], choices: Choices, weights: np.ndarray) -> str:
     nothing = np.zeros((choices.of_state.shape[1], choices.chosen.shape[1]))
-    numbers = fewest_digits(weights, lambda values: hit_rate(choices, Weights(values, nothing)))
+    numbers = whole_numbers(weights, lambda values: hit_rate(choices, Weights(values, nothing)))
     score = summed([(float(value), term) for value, term in zip(numbers, terms, strict=False)])
     start = len(terms)
     for table in study.action_tables:

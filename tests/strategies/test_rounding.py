@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from agentscope.strategies.conditions import between
 from agentscope.strategies.linear import sharpen
-from agentscope.strategies.rounding import LOSS, fewest_digits, summed, to_digits
+from agentscope.strategies.rounding import LOSS, fewest_digits, summed, to_digits, whole_numbers
 
 
 @given(some.integers(0, 10_000))
@@ -58,3 +58,16 @@ def test_sharpening_finds_the_sides_that_an_outlier_hides():
     found = sharpen(table, prize, start)
     assert ((table @ found > 0) == (prize > 0)).all()
     assert not ((table @ start > 0) == (prize > 0)).all()
+
+
+def test_whole_numbers_are_the_smallest_that_decide_as_well() -> None:
+    values = np.array([0.5, -0.25, 1e-9, 0.1])
+
+    def judge(numbers: np.ndarray) -> float:
+        scaled = numbers / np.abs(numbers).max()
+        return 1.0 - float(np.abs(scaled - values / 0.5).max())
+
+    found = whole_numbers(values, judge, loss=0.04)
+    assert found.tolist() == [15.0, -8.0, 0.0, 3.0]
+    assert judge(np.round(values / 0.5 * 9)) < judge(values) - 0.04
+    assert whole_numbers(np.zeros(3), judge).tolist() == [0.0, 0.0, 0.0]
