@@ -33,7 +33,7 @@ class RidgeSystem:
 
     def __init__(self, moments: Moments) -> None:
         self.rows = moments.rows
-        # Rounding moves the eigenvalues of the products by up to this share: a smaller penalty could leave them negative.
+        # Rounding moves the eigenvalues of the products by up to this share; less penalty could leave them negative.
         self.least_strength = ROUNDING * moments.epsilon * len(moments.xx)
         self.x_mean, self.y_mean = moments.means()
         xx, xy, _ = moments.centred(self.x_mean, self.y_mean)

@@ -128,7 +128,7 @@ class PlainEnv:
             other.edits = other._edits
         return other
 
-    def render_text(self, state: States) -> str:
+    def render_text(self, state: np.void | States) -> str:
         """Each component with its name; `state` is a batch of one."""
         row = np.atleast_1d(state)
         values = zip(self.axes["component"], self._components(row)[0].tolist(), strict=True)

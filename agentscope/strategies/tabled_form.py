@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
-from agentscope.strategies.rounding import whole_numbers, summed, written
+from agentscope.strategies.rounding import summed, whole_numbers, written
 from agentscope.strategies.score_form import SCOUT, argmax_of, choices_of, chosen_terms, needs_features, telling
 from agentscope.strategies.study import Study
 
