@@ -51,7 +51,7 @@ def test_it_keeps_the_required_contract_and_declares_one_concept(env_id):
     assert values.shape == (6, len(env.axes["component"]))
     assert values.dtype == np.float64
     assert np.array_equal(values, env.observe(states).reshape(6, -1))
-    assert set(provides(env)) == {"concepts", "action_concepts", "edits", "render_text"}
+    assert set(provides(env)) == {"concepts", "action_concepts", "edits", "render_text", "states_from"}
 
 
 def test_names_are_readable_where_known_and_numbered_or_the_users_elsewhere():
