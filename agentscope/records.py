@@ -235,7 +235,7 @@ class Budget:
 
 
 QUICK = Budget("quick", 100, 100, 8_000, 10_000, 1, 1_000, 5, 1_000)
-FULL = Budget("full", 400, 400, 40_000, 40_000, 3, 40_000, 10, 2_000)
+FULL = Budget("full", 200, 200, 20_000, 20_000, 2, 20_000, 10, 2_000)
 BUDGETS = {"quick": QUICK, "full": FULL}
 
 

@@ -162,14 +162,14 @@ def test_a_truncated_zip_a_forbidden_construct_and_a_foreign_run_folder_are_refu
     folder = reports.RunFolder(tmp_path / "mine", sha256=cartpole.network.sha256)
     reports.write_inspection(folder, reports.build_report(inspection), inspection)
     for arguments, said in (
-        (["inspect", "cut.zip", "--env", "gymnasium:CartPole-v1"], "cut.zip"),
+        (["inspect", "cut.zip", "--env", "gymnasium:CartPole-v1"], "truncated"),
         (["compare", "cartpole-ppo", "evil.py"], "line 1"),
         (["inspect", "cartpole-dqn", "--out", "mine"], "another agent"),
     ):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 2, (arguments, result.output)
         assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-        assert said.split(".")[0] in result.stderr
+        assert said in result.stderr
 
 
 def test_lists_and_checks_are_one_json_document() -> None:
