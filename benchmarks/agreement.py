@@ -18,7 +18,7 @@ DECISIONS = 1_000_000
 LOOP_DECISIONS = 3_000  # the loop is slow, and its rate does not depend on its length
 STRATEGY = """
 def strategy(state):
-    return obs(pole_angle) + 0.5 * obs(pole_velocity) > 0
+    return obs(angle) + 0.5 * obs(spin) > 0
 """
 
 

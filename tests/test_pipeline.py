@@ -71,7 +71,7 @@ def test_use_is_untested_and_later_parts_are_null_with_their_reason(inspection: 
 def test_a_hand_edited_copy_shows_the_drop_and_the_line(cartpole: pipeline.OpenAgent, inspection: Inspection) -> None:
     assert inspection.strategy is not None and inspection.fidelity.network is not None
     header = "".join(line + "\n" for line in inspection.strategy.text.splitlines() if line.startswith("#"))
-    wrong = f"{header}def strategy(state):\n    if obs(pole_angle) > 0.0:\n        return 0\n    return 1\n"
+    wrong = f"{header}def strategy(state):\n    if obs(angle) > 0.0:\n        return 0\n    return 1\n"
     compared = pipeline.compare_agent(cartpole, wrong, "wrong.py", TINY, seed=5)
     assert compared.fidelity.network is not None and compared.worst_line is not None
     assert compared.fidelity.network.agreement < inspection.fidelity.network.agreement - 0.3

@@ -20,7 +20,7 @@ MOST_COMPONENTS = 256  # above it there are no edits: their number would swamp m
 REFERENCE_EPISODES, REFERENCE_STEPS = 32, 200  # random play that gives the values of edits until others are set
 
 COMPONENTS = {
-    "CartPole": ("cart_position", "cart_velocity", "pole_angle", "pole_velocity"),
+    "CartPole": ("position", "velocity", "angle", "spin"),
     "MountainCar": ("car_position", "car_velocity"),
     "Acrobot": ("cos_joint1", "sin_joint1", "cos_joint2", "sin_joint2", "velocity_joint1", "velocity_joint2"),
     "LunarLander": ("x", "y", "velocity_x", "velocity_y", "tilt", "spin", "left_leg_down", "right_leg_down"),

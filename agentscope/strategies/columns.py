@@ -20,7 +20,7 @@ class Column:
     """One value a state, and the expression that reads it.
 
     Attributes:
-        text: an expression of the language, e.g. `height(3)` or `obs(pole_angle)`.
+        text: an expression of the language, e.g. `height(3)` or `obs(angle)`.
         concept: name of the concept; `index` its position on each axis, as written.
         choices: labels where the values are indices into them.
     """

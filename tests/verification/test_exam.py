@@ -211,8 +211,8 @@ def test_a_plain_environment_names_what_it_lacks(walker, text):
     assert fidelity.reachable is fidelity.unseen_levels is None
     assert set(fidelity.why) == {"reachable", "unseen_levels"}
     assert fidelity.network.equally_good is None
-    assert [row["feature"] for row in fidelity.edited.by_feature][2] == "obs(pole_angle)"
-    assert "pole_angle" in fidelity.network.counterexamples[0]["state"]
+    assert [row["feature"] for row in fidelity.edited.by_feature][2] == "obs(angle)"
+    assert "angle" in fidelity.network.counterexamples[0]["state"]
 
 
 def test_unseen_levels_that_cannot_be_enumerated_are_played(corridor, walker, text, exam, monkeypatch):
