@@ -12,7 +12,7 @@ from agentscope.agents import find_agent, shipped_agents
 from agentscope.rollouts import NetworkPolicy, Streams, play
 
 EXPECTED = (
-    "cartpole-dqn", "cartpole-dqn-twin", "cartpole-ppo", "cartpole-ppo-twin", "keydoor-dqn", "keydoor-dqn-twin",
+    "cartpole-dqn", "cartpole-dqn-twin", "cartpole-ppo", "cartpole-ppo-twin", "keydoor-dqn",
     "keydoor-ppo", "keydoor-ppo-twin", "tetris-dqn", "tetris-small-dqn",
 )  # fmt: skip
 

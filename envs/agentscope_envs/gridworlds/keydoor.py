@@ -31,6 +31,7 @@ from agentscope_envs.gridworlds.cells import (
 from agentscope_envs.gridworlds.concepts import keydoor_concepts
 from agentscope_envs.gridworlds.layouts import TRAIN, UNSEEN, layout_grid, layout_starts
 
+BALANCE = 5  # weight of an ordinary start among all reachable states: one state in seven has no key
 _LEVELS = {"train": TRAIN, "unseen": UNSEEN}
 
 
@@ -49,6 +50,7 @@ class KeyDoor:
         layouts: 'train' (64 layouts) or 'unseen' (32 others that share none with them).
         start: 'start': a free cell of the first room and a heading, the key on the floor, the door locked.
             'anywhere': any state reachable from there, uniformly within a layout (for training).
+            'balanced': as anywhere, but in about half of the states the key still lies on the floor.
         size: rows and columns of the grid, walls included: 7 to 13.
         max_steps: steps after which an episode is truncated.
 
@@ -64,8 +66,8 @@ class KeyDoor:
     def __init__(self, layouts: str = "train", start: str = "start", *, size: int = 9, max_steps: int = 200) -> None:
         if layouts not in _LEVELS:
             raise BadOption(f"layouts={layouts!r} means nothing: choose 'train' or 'unseen'.")
-        if start not in ("start", "anywhere"):
-            raise BadOption(f"start={start!r} means nothing: choose 'start' or 'anywhere'.")
+        if start not in ("start", "anywhere", "balanced"):
+            raise BadOption(f"start={start!r} means nothing: choose 'start', 'anywhere' or 'balanced'.")
         if not 7 <= size <= 13 or max_steps < 1:
             raise BadOption(f"size={size}, max_steps={max_steps}: size goes from 7 to 13, max_steps from 1.")
         self.kwargs: Mapping[str, Scalar] = {"layouts": layouts, "start": start, "size": size, "max_steps": max_steps}
@@ -235,6 +237,9 @@ class KeyDoor:
     def _first_states(self) -> tuple[States, np.ndarray]:
         """States an episode may start in, layout by layout, and where each layout's begin."""
         pool = self._ordinary_starts if self.start == "start" else self._reachable
+        if self.start == "balanced":
+            pool = np.concatenate([pool, *[self._ordinary_starts] * BALANCE])
+            pool = pool[np.argsort(pool["layout"], kind="stable")]
         return pool, np.searchsorted(pool["layout"], np.arange(self.levels.start, self.levels.stop + 1))
 
 
