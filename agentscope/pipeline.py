@@ -46,6 +46,11 @@ LATER = {
     "primitives.*.evidence": "no test for use was run: erasure and interchange are not built yet",
 }
 CEILING_STATES = 20_000
+SCORES = {key: key for key in ("score", "low", "high", "input", "untrained", "random", "task", "shuffled", "constant")}
+GAINS = {
+    "gain_over_input": "over input", "gain_over_untrained": "over untrained", "gain_over_random": "over random",
+    "selectivity": "over task", "gain": "least of these",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -311,7 +316,8 @@ def probe_agent(
     }
     depth = {
         name: {
-            "layers": list(each.primitive.layers),
+            "scores": _columns(each.primitive.layers, SCORES),
+            "gains": _columns(each.primitive.layers, GAINS),
             "top_states": _drawn(agent.env, lessons, each.examples.top),
             "near_misses": _drawn(agent.env, lessons, each.examples.near_misses),
         }
@@ -480,6 +486,15 @@ def _unknown_concept(name: str, known: Sequence[str], env: InspectableEnv) -> st
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"It declares {', '.join(known) or 'none'}."
     return f"{env.id} declares no concept {name!r}. {hint} `agentscope concepts {env.id}` lists them."
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Some figures of each layer, under the names that they are shown by."""
+    return [
+        {"layer": row["layer"]}
+        | {shown: None if row.get(key) is None else round(float(row[key]), 3) for key, shown in names.items()}
+        for row in rows
+    ]
 
 
 def _drawn(env: InspectableEnv, states: StateSet, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -108,11 +108,12 @@ def test_a_probe_shows_every_control_and_the_gain_over_each() -> None:
     (primitive,) = block["primitives"]
     assert primitive.metric and primitive.score is not None and primitive.score > 0.95
     assert primitive.use == "untested"
-    for row in block["probes"]["piece_is_T"]["layers"]:
-        for control in ("input", "untrained", "random"):
-            assert row[f"gain_over_{control}"] == pytest.approx(row["score"] - row[control])
-    piece = next(row for row in block["probes"]["piece_is_T"]["layers"] if row["layer"] == "piece")
-    assert abs(piece["gain_over_untrained"]) < 0.1  # an untrained convolution separates the piece too
+    found = block["probes"]["piece_is_T"]
+    for scores, gains in zip(found["scores"], found["gains"], strict=True):
+        for control in ("input", "untrained", "random", "task"):
+            assert gains[f"over {control}"] == pytest.approx(scores["score"] - scores[control], abs=0.002)
+    piece = next(row for row in found["gains"] if row["layer"] == "piece")
+    assert abs(piece["over untrained"]) < 0.1  # an untrained convolution separates the piece too
 
 
 def test_inspect_from_python_takes_a_model_in_memory_and_its_strategy_predicts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,9 +164,9 @@ def probe_view(block: Row) -> Group:
         if row["units"]:
             parts.append(Text(shown(f"Units: {listed(row['units'])}.")))
         parts.append(primitives_table([row]))
-        if row.get("layers"):
-            parts.append(records_table("each layer", row["layers"]))
         details = (block.get("probes") or {}).get(row["concept"])
+        if row.get("layers") and not isinstance(details, Mapping):
+            parts.append(records_table("each layer", row["layers"]))
         parts += [] if not isinstance(details, Mapping) else list(_details(details))
     return Group(*parts)
 
