@@ -184,6 +184,10 @@ def finish(name: str, model: Any, env: InspectableEnv, curve: list[dict[str, Any
         "gymnasium": gymnasium.__version__,
     }  # fmt: skip
     card["evaluation"] = evaluate(model, env, card["training"].get("evaluation_episodes", 200), seed=1_000_003)
+    unseen = getattr(env, "unseen_levels", None)
+    if unseen is not None:
+        levels = evaluate(model, unseen(), card["evaluation"]["episodes"], seed=1_000_003)
+        card["evaluation"] |= {f"unseen_{name}": value for name, value in levels.items()}
     card["curve"] = curve
     card_path.write_text(tomli_w.dumps(card))
     print(f"{name}: {card['evaluation']}")
