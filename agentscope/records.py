@@ -229,13 +229,13 @@ class Budget:
     lesson_states: int  # cap on states to fit on
     exam_states: int  # cap on states to measure on
     dagger_rounds: int
-    student_updates: int
+    student_updates: int  # the most, where the student is trained to its plateau
     untrained_twins: int
     steps: int  # cap on steps of a paired episode
 
 
 QUICK = Budget("quick", 100, 100, 8_000, 10_000, 1, 1_000, 5, 1_000)
-FULL = Budget("full", 200, 200, 20_000, 20_000, 2, 20_000, 10, 2_000)
+FULL = Budget("full", 200, 200, 20_000, 20_000, 2, 80_000, 10, 2_000)
 BUDGETS = {"quick": QUICK, "full": FULL}
 
 

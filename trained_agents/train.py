@@ -183,12 +183,31 @@ def finish(name: str, model: Any, env: InspectableEnv, curve: list[dict[str, Any
         "stable-baselines3": stable_baselines3.__version__, "sb3-contrib": sb3_contrib.__version__,
         "gymnasium": gymnasium.__version__,
     }  # fmt: skip
-    card["evaluation"] = evaluate(model, env, card["training"].get("evaluation_episodes", 200), seed=1_000_003)
+    card["evaluation"] = final_evaluation(model, env, card["training"])
+    card["curve"] = curve
+    card_path.write_text(tomli_w.dumps(card))
+    print(f"{name}: {card['evaluation']}")
+
+
+def final_evaluation(model: Any, env: InspectableEnv, training: dict[str, Any]) -> dict[str, Any]:
+    """The evaluation of the card: episodes that neither a checkpoint nor a training seed was chosen on."""
+    episodes, seed = training.get("evaluation_episodes", 200), training.get("evaluation_seed", 1_000_003)
+    row = evaluate(model, env, episodes, seed=seed)
     unseen = getattr(env, "unseen_levels", None)
     if unseen is not None:
-        levels = evaluate(model, unseen(), card["evaluation"]["episodes"], seed=1_000_003)
-        card["evaluation"] |= {f"unseen_{name}": value for name, value in levels.items()}
-    card["curve"] = curve
+        levels = evaluate(model, unseen(), episodes, seed=seed)
+        row |= {f"unseen_{name}": value for name, value in levels.items()}
+    return row
+
+
+def evaluate_again(name: str) -> None:
+    """Measure the shipped zip as `train` does, and write the card's evaluation anew."""
+    torch.set_num_threads(1)
+    card_path = HERE / name / "card.toml"
+    card = tomllib.loads(card_path.read_text())
+    env = make_environment(card["environment"]["id"], card["environment"].get("kwargs", {}))
+    model = ALGORITHMS[card["training"]["algorithm"]].load(HERE / name / card["agent"]["model"], device="cpu")
+    card["evaluation"] = final_evaluation(model, env, card["training"])
     card_path.write_text(tomli_w.dumps(card))
     print(f"{name}: {card['evaluation']}")
 
@@ -197,5 +216,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="a folder of trained_agents/")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--evaluate", action="store_true", help="train nothing: measure the zip that is there")
     arguments = parser.parse_args()
-    train(arguments.name, resume=arguments.resume)
+    if arguments.evaluate:
+        evaluate_again(arguments.name)
+    else:
+        train(arguments.name, resume=arguments.resume)

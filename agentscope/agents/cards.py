@@ -106,10 +106,19 @@ class TrainingPart(_Part):
     n_envs: StrictInt = 1
     evaluate_every: StrictInt | None = None
     evaluation_episodes: StrictInt | None = None
+    evaluation_seed: StrictInt | None = None
     hyperparameters: PlainTable = Field(default_factory=dict)
     training_environment: dict[str, PlainScalar] = Field(default_factory=dict)
     versions: dict[str, StrictStr] = Field(default_factory=dict)
     minutes: Number | None = None
+
+
+class SelectionPart(_Part):
+    """Training seeds that were tried, and the returns, on episodes of their own, by which one of them was chosen."""
+
+    seeds: list[StrictInt]
+    returns: list[Number]
+    episodes: StrictInt
 
 
 class EvaluationPart(BaseModel):
@@ -154,6 +163,7 @@ class AgentCard(_Part):
     evaluation: EvaluationPart = Field(default_factory=lambda: EvaluationPart.model_validate({}))
     curve: list[CurvePoint] = Field(default_factory=list)
     twin: TwinPart | None = None
+    selection: SelectionPart | None = None
 
     @field_validator("name")
     @classmethod

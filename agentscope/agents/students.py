@@ -21,8 +21,9 @@ from agentscope.errors import EmptySample
 
 _BATCH = 256
 _SCALED_KWARGS = ("channels", "piece_channels", "features_dim")
-_CHECKS = 20  # how often in a training the held-out states are looked at
-_PATIENCE = 4  # checks without gain that make a plateau
+_FIRST_RATE, _LAST_RATE = 2e-3, 2e-5
+_CHECKS, _CHECKS_TO_PLATEAU = 20, 80  # how often in a training the held-out states are looked at
+_PATIENCE, _GAIN = 4, 0.002  # so many checks with less than this relative gain make a plateau
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Student:
 
     Attributes:
         curve: (updates, loss on held-out lessons) at each check.
-        plateau: whether training stopped because the loss no longer fell.
+        plateau: whether training stopped because the loss no longer fell, at any rate.
     """
 
     network: SB3Network
@@ -124,11 +125,13 @@ def train_student(
     """Teach a student of a quarter of the parameters by distillation.
 
     The loss is the cross-entropy to the softmax of the network's scores, normalised state by state: it teaches the
-    choice and not the level of the scores. A tenth of the lessons is held out for the curve.
+    choice and not the level of the scores. A tenth of the lessons is held out for the curve, and the weights with the
+    lowest loss on it are kept.
 
     Args:
-        updates: Adam updates of 256 states (the rate falls to zero along a cosine); the most, with `until_plateau`.
-        until_plateau: stop when the held-out loss has not fallen for four checks.
+        updates: Adam updates of 256 states, the rate falling along a cosine; the most of them, with `until_plateau`.
+        until_plateau: the rate falls whenever the held-out loss no longer does; stop when it no longer falls at the
+            lowest rate.
 
     Raises: EmptySample: fewer than 20 lessons.
     """
@@ -140,6 +143,7 @@ def train_student(
     teacher = _Teacher(network, spec, policy, lessons, rng)
     with one_thread():
         curve, done, plateau = teacher.run(updates, until_plateau, progress)
+    policy.load_state_dict(teacher.best)
     policy.set_training_mode(False)
     student = SB3Network(f"{network.name}-student", network.sha256, spec, policy, (), network.normaliser)
     return Student(student, tuple(curve), done, plateau)
@@ -158,6 +162,7 @@ class _Teacher:
         self.spec, self.policy, self.rng = spec, policy, rng
         self.pathway: Pathway = pathway_of(spec, policy)
         modules = (self.pathway.extractor, self.pathway.hidden, self.pathway.head)
+        self.best: dict[str, torch.Tensor] = {}
         self.parameters = [parameter for module in modules for parameter in module.parameters()]
 
     def loss(self, rows: np.ndarray) -> torch.Tensor:
@@ -170,28 +175,35 @@ class _Teacher:
     def run(
         self, updates: int, until_plateau: bool, progress: ProgressCallback
     ) -> tuple[list[tuple[int, float]], int, bool]:
-        optimiser = torch.optim.Adam(self.parameters, lr=2e-3)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates, eta_min=2e-5)
-        every = max(updates // _CHECKS, 1)
+        optimiser = torch.optim.Adam(self.parameters, lr=_FIRST_RATE)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, updates, eta_min=_LAST_RATE)
+        plateaus = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimiser, factor=0.3, patience=_PATIENCE, threshold=_GAIN, min_lr=_LAST_RATE
+        )
+        every = max(updates // (_CHECKS_TO_PLATEAU if until_plateau else _CHECKS), 1)
         curve: list[tuple[int, float]] = []
         for update in range(1, updates + 1):
             rows = self.rng.choice(self.taught, size=min(_BATCH, len(self.taught)), replace=False)
             optimiser.zero_grad(set_to_none=True)
             self.loss(rows).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            schedule.step()
+            if not until_plateau:
+                cosine.step()
             if update % every == 0 or update == updates:
                 with torch.no_grad():
                     curve.append((update, float(self.loss(self.held))))
+                self.keep_best(curve)
                 progress("student", update, updates)
-                if until_plateau and _flat(curve):
-                    return curve, update, True
-        return curve, updates, _flat(curve)
+                if until_plateau:
+                    plateaus.step(curve[-1][1])
+                    if plateaus.num_bad_epochs >= _PATIENCE and optimiser.param_groups[0]["lr"] <= _LAST_RATE:
+                        return curve, update, True
+        return curve, updates, False
 
-
-def _flat(curve: list[tuple[int, float]]) -> bool:
-    losses = [loss for _, loss in curve]
-    return len(losses) > _PATIENCE and min(losses[-_PATIENCE:]) > 0.998 * min(losses[:-_PATIENCE])
+    def keep_best(self, curve: list[tuple[int, float]]) -> None:
+        """Remember the weights of the lowest held-out loss so far: a student that overfits is a weak bar."""
+        if curve[-1][1] <= min(loss for _, loss in curve):
+            self.best = {name: value.clone() for name, value in self.policy.state_dict().items()}
 
 
 def _targets(
