@@ -55,6 +55,10 @@ class TextError(AgentScopeError):
         super().__init__(f"line {line}, column {column}: {message}" if line else message)
 
 
+class DoesNotCompile(TextError):
+    """A sound text uses what `agentscope.compiling` cannot turn into a network; line and column say where."""
+
+
 class RunFolderMismatch(AgentScopeError):
     """The run folder belongs to another agent, or holds no run yet."""
 

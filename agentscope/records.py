@@ -93,13 +93,18 @@ class Primitive:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """One text of some form: its size and its agreement on held-out network states (not on the exam)."""
+    """One text of some form: its size and its agreement on held-out network states (not on the exam).
+
+    Attributes:
+        without_near_ties: agreement in the states that are no near-ties of the network; None where all are.
+    """
 
     form: str
     lines: int
     constants: int
     bits: int
     agreement: float
+    without_near_ties: float | None = None
 
 
 @dataclass(frozen=True)

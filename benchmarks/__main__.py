@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("tetris", "agreement", "hostile")
+NAMES = ("tetris", "agreement", "hostile", "probing")
 
 
 def main(names: list[str]) -> None:

@@ -13,7 +13,7 @@ from agentscope.rollouts import NetworkPolicy, Streams, play
 
 EXPECTED = (
     "cartpole-dqn", "cartpole-dqn-twin", "cartpole-ppo", "cartpole-ppo-twin", "keydoor-dqn",
-    "keydoor-ppo", "keydoor-ppo-twin", "tetris-dqn", "tetris-small-dqn",
+    "keydoor-dqn-twin", "keydoor-ppo", "keydoor-ppo-twin", "tetris-dqn", "tetris-small-dqn",
 )  # fmt: skip
 
 
@@ -35,8 +35,8 @@ def test_cartpole_agents_return_at_least_475(name: str) -> None:
     assert episodes.returns.mean() >= 475
 
 
-@pytest.mark.parametrize("name", ["keydoor-ppo", "keydoor-ppo-twin"])
-def test_keydoor_ppo_agents_reach_the_goal_in_99_of_100_episodes(name: str) -> None:
+@pytest.mark.parametrize("name", ["keydoor-dqn", "keydoor-dqn-twin", "keydoor-ppo", "keydoor-ppo-twin"])
+def test_keydoor_agents_reach_the_goal_in_99_of_100_episodes(name: str) -> None:
     agent = pipeline.open_agent(name)
     episodes = play(agent.policy, agent.env, Streams(7).episode_seeds("gate", 1_000), max_steps=200)
     assert (episodes.returns > 0).mean() >= 0.99

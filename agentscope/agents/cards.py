@@ -92,7 +92,7 @@ class EnvironmentPart(_Part):
         if module and module.split(".")[0] not in ALLOWED_MODULES:
             raise ValueError(
                 f"names the module {module!r}, which a card may not import (allowed: {', '.join(ALLOWED_MODULES)}); "
-                "where you trust it, type it yourself with --env"
+                "where you trust it, name the folder's zip instead of the folder, and type --env yourself"
             )
         return value
 

@@ -6,6 +6,7 @@ prepend axes, so that outer values broadcast inwards. Lanes outside the mask hol
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,8 +21,8 @@ from agentscope.language.tracing import Recorder
 Names = dict[str, Value]
 
 
-class Lanes:
-    """Evaluates expressions on one chunk; statements are `Run`'s."""
+class Lanes(ABC):
+    """Evaluates expressions on one chunk; who runs a whole program adds its functions and tables."""
 
     def __init__(self, chunk: Chunk, recorder: Recorder | None) -> None:
         self.chunk = chunk
@@ -31,8 +32,13 @@ class Lanes:
         self.constants: dict[int, np.ndarray] = {}
         self.rows_known: dict[int, Packed | None] = {}
 
+    @abstractmethod
     def function(self, node: tree.FunctionCall, arguments: Sequence[Value], mask: Mask) -> Value:
-        raise NotImplementedError
+        """What the program's own function gives for these arguments."""
+
+    @abstractmethod
+    def table(self, name: str) -> Value:
+        """The program's table of this name."""
 
     def skip(self, mask: Mask) -> bool:
         """No lane gets here, so nothing needs doing; a trace wants every chunk to visit the same places."""
@@ -80,9 +86,6 @@ class Lanes:
         if id(node) not in self.constants:
             self.constants[id(node)] = np.array(node.value)
         return self.constants[id(node)]
-
-    def table(self, name: str) -> Value:
-        raise NotImplementedError
 
     def row(self, node: tree.Tuple, names: Names, mask: Mask) -> Value:
         """A tuple: one array where it is literal, else its items."""

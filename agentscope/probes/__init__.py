@@ -5,6 +5,7 @@ from agentscope.probes.finding import ConceptProbe, Probing, find_primitives, pr
 from agentscope.probes.readouts import Readout, Readouts
 from agentscope.probes.ridge import RidgeSystem, Solution
 from agentscope.probes.statistics import Fitter, Moments
+from agentscope.probes.streaming import LayerReadout, StreamedProbe
 from agentscope.probes.targets import LabelledStates, label_states
 
 __all__ = [
@@ -12,12 +13,14 @@ __all__ = [
     "Examples",
     "Fitter",
     "LabelledStates",
+    "LayerReadout",
     "Moments",
     "Probing",
     "Readout",
     "Readouts",
     "RidgeSystem",
     "Solution",
+    "StreamedProbe",
     "find_primitives",
     "label_states",
     "probe_concept",

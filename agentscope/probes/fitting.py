@@ -20,6 +20,22 @@ CACHE = 256 * 2**20  # bytes of activations kept for the second pass; states bey
 
 
 @dataclass(frozen=True)
+class Batch:
+    """States that are counted together, all of one group.
+
+    Attributes:
+        size: states.
+        donors: rows of the targets whose labels they get, by variant; none: those of `targets`, one after the other.
+        targets: by concept, where the labels are not those that the views were made with.
+    """
+
+    group: int
+    size: int
+    donors: Mapping[str, Int[np.ndarray, "batch"]] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What all sources of one run share: states, split, donors of labels, and whether to keep readings of numbers."""
 
@@ -34,6 +50,10 @@ class Plan:
             rows = np.flatnonzero(self.split.groups == group)
             for start in range(0, len(rows), CHUNK):
                 yield group, rows[start : start + CHUNK]
+
+    def batch(self, group: int, rows: Int[np.ndarray, "chunk"], variants: Sequence[str]) -> Batch:
+        """One of these chunks, ready to be counted."""
+        return Batch(group, len(rows), {variant: self.donors.rows(variant)[rows] for variant in variants})
 
 
 @dataclass(frozen=True)
@@ -77,12 +97,18 @@ class ViewFit:
                 start, extra = start + width, extra + (width if more else 0)
         self.width = start
 
-    def labels(self, rows: np.ndarray, donors: LabelDonors) -> Float[np.ndarray, "states positions targets"]:
-        """Target columns of some states, all variants."""
-        axes = self.view.axes
-        return np.concatenate(
-            [block.target.columns(donors.rows(block.variant)[rows], axes) for block in self.blocks], axis=2
-        )
+    def labels(self, batch: Batch) -> Float[np.ndarray, "states positions targets"]:
+        """Target columns of a batch, all variants."""
+        made = np.empty((batch.size, self.view.positions, self.width), dtype=np.float32)
+        for block in self.blocks:
+            target = batch.targets.get(block.target.name, block.target)
+            target.fill(made[:, :, block.columns], batch.donors.get(block.variant), self.view.axes)
+        return made
+
+    @property
+    def labelled_by(self) -> tuple[object, ...]:
+        """Views with equal keys have equal target columns."""
+        return (self.view.axes, *((block.target.name, block.variant) for block in self.blocks))
 
     def count(self, group: int, x: np.ndarray, y: np.ndarray) -> None:
         """Count a batch of one group in."""
@@ -91,6 +117,12 @@ class ViewFit:
             shift = x.mean(axis=(0, 1), dtype=np.float64).astype(x.dtype) if first is None else first.shift
             self.fitters[group] = Fitter(x.shape[2], self.width, positions=x.shape[1], shift=shift)
         self.fitters[group].update(x, y)
+
+    def merge(self, group: int, other: ViewFit) -> None:
+        """Add what another fit of the same view has counted of one group."""
+        if group in other.fitters:
+            mine = Fitter(len(self.shift), self.width, positions=self.view.positions, shift=self.shift)
+            self.fitters.setdefault(group, mine).merge(other.fitters[group])
 
     @property
     def shift(self) -> np.ndarray:
@@ -107,11 +139,15 @@ class ViewFit:
                 merged.merge(fitter)
         return merged.moments()
 
+    def choose(self, system: RidgeSystem) -> None:
+        """Choose the penalty of every concept on the validation episodes."""
+        validation = self.fitters[VALIDATION].moments()
+        self.strengths = choose_strengths(system, validation, [block.columns for block in self.blocks])
+
     def fit(self) -> None:
         """Choose penalties on the validation episodes, then fit a readout for each group without its states."""
         system = RidgeSystem(self.without(VALIDATION))
-        validation = self.fitters[VALIDATION].moments()
-        self.strengths = choose_strengths(system, validation, [block.columns for block in self.blocks])
+        self.choose(system)
         for group in self.fitters:
             system = system if group == VALIDATION else RidgeSystem(self.without(group))
             self.readings[group] = fit_readings(system, self.strengths, self.blocks)
@@ -125,6 +161,15 @@ class Probed:
     outcomes: tuple[Outcome, ...]
 
 
+def count_batch(fits: Sequence[ViewFit], batch: Batch, found: Mapping[str, np.ndarray]) -> None:
+    """Count one batch into every view; views of the same targets share the label columns."""
+    made: dict[tuple[object, ...], np.ndarray] = {}
+    for fit in fits:
+        if fit.labelled_by not in made:
+            made[fit.labelled_by] = fit.labels(batch)
+        fit.count(batch.group, fit.view.read(found[fit.view.layer]), made[fit.labelled_by])
+
+
 def probe_source(source: Source, work: Mapping[View, Sequence[Target]], plan: Plan, variants: Sequence[str]) -> Probed:
     """Fit every target from every view of one source, all folds, in two passes."""
     fits = [ViewFit(view, targets, variants) for view, targets in work.items() if targets]
@@ -135,16 +180,23 @@ def probe_source(source: Source, work: Mapping[View, Sequence[Target]], plan: Pl
         size += sum(array.nbytes for array in found.values())
         if size <= CACHE:
             cache[index] = found
-        for fit in fits:
-            fit.count(group, fit.view.read(found[fit.view.layer]), fit.labels(rows, plan.donors))
-    collectors = [_Collector(fit, plan) for fit in fits]
+        count_batch(fits, plan.batch(group, rows, variants), found)
     for fit in fits:
         fit.fit()
+    return Probed(tuple(fits), tuple(read_held_out(fits, plan, source, cache)))
+
+
+def read_held_out(
+    fits: Sequence[ViewFit], plan: Plan, source: Source, cache: Mapping[int, Mapping[str, np.ndarray]]
+) -> Iterator[Outcome]:
+    """Read every state of the plan with the readout that never saw it; `cache` holds activations by chunk."""
+    collectors = [_Collector(fit, plan) for fit in fits]
     for index, (group, rows) in enumerate(plan.chunks()):
         found = cache[index] if index in cache else source.activations(plan.data.observations[rows])
         for collector in collectors:
             collector.collect(group, rows, found[collector.fit.view.layer])
-    return Probed(tuple(fits), tuple(outcome for collector in collectors for outcome in collector.outcomes()))
+    for collector in collectors:
+        yield from collector.outcomes()
 
 
 class _Collector:

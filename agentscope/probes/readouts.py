@@ -140,17 +140,17 @@ def final_readouts(probed: Probed, plan: Plan, layers: Mapping[str, str]) -> Rea
             continue
         readings = fit_readings(RidgeSystem(fit.without(None)), fit.strengths, fit.blocks)
         for block in blocks:
-            found[block.target.name] = _readout(
-                fit, block, readings, _head(outcomes[fit.view.layer, block.target.name], plan)
-            )
+            head = head_of(outcomes[fit.view.layer, block.target.name], plan)
+            found[block.target.name] = readout_of(fit, block, readings, head)
     return Readouts({name: found[name] for name in layers})
 
 
-def _head(outcome: Outcome, plan: Plan) -> int:
+def head_of(outcome: Outcome, plan: Plan) -> int:
+    """The linear rule that validation chose for a choice; 0 for other kinds."""
     return best_head(outcome, plan) if outcome.target.classes else 0
 
 
-def _readout(fit: ViewFit, block: Block, readings: Readings, head: int) -> Readout:
+def readout_of(fit: ViewFit, block: Block, readings: Readings, head: int) -> Readout:
     """One concept's columns in the units of the raw activations and of the concept."""
     target, view = block.target, fit.view
     columns, offset = block.columns, np.zeros(())

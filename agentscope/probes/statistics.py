@@ -67,9 +67,15 @@ class Moments:
         """Products of deviations from these means (X'X, X'Y and the squares of Y)."""
         cross = self.x.T @ x_mean
         xx = self.xx - cross - cross.T + self.count * (x_mean.T @ x_mean)
-        xy = self.xy - self.x.T @ y_mean - x_mean.T @ self.y + self.count * (x_mean.T @ y_mean)
+        xy, yy = self.about(y_mean)
+        return xx, xy - x_mean.T @ self.y + self.count * (x_mean.T @ y_mean), yy
+
+    def about(
+        self, y_mean: Float[np.ndarray, "positions targets"]
+    ) -> tuple[Float[np.ndarray, "features targets"], Float[np.ndarray, "targets"]]:
+        """X'Y and the squares of Y, with Y measured from these values and X from 0."""
         yy = self.yy - 2 * np.sum(self.y * y_mean, axis=0) + self.count * np.sum(y_mean**2, axis=0)
-        return xx, xy, yy
+        return self.xy - self.x.T @ y_mean, yy
 
 
 class Fitter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
@@ -135,13 +135,31 @@ class Target:
 
     def columns(self, rows: np.ndarray, common: tuple[str, ...]) -> Float[np.ndarray, "states positions targets"]:
         """Regression targets, float32: scaled numbers, 0 and 1, or one column for each class."""
-        if common not in self.memory:
-            self.memory[common] = np.ascontiguousarray(self._arranged(self.scaled, common))
-        values = self.memory[common].take(rows, axis=0)
+        outputs = int(np.prod(self.shape, dtype=np.int64)) * max(len(self.classes), 1)
+        positions = int(np.prod([self.shape[i] for i in self.split(common)[0]], dtype=np.int64))
+        made = np.empty((len(rows), positions, outputs // positions), dtype=np.float32)
+        self.fill(made, rows, common)
+        return made
+
+    def fill(
+        self, space: Float[np.ndarray, "states positions targets"], rows: np.ndarray | None, common: tuple[str, ...]
+    ) -> None:
+        """Write what `columns` gives into part of a larger array, so that nothing is copied twice.
+
+        With rows None, all states once: their labels are then not kept in the order of the view.
+        """
+        if rows is None:
+            values = self._arranged(self.scaled, common)
+        else:
+            if common not in self.memory:
+                self.memory[common] = np.ascontiguousarray(self._arranged(self.scaled, common))
+            values = self.memory[common].take(rows, axis=0)
         if self.concept.kind != "choice":
-            return values.astype(np.float32, copy=False)
-        hot = values[..., None] == np.array(self.classes)
-        return hot.reshape(len(rows), values.shape[1], -1).astype(np.float32)
+            space[...] = values
+            return
+        split = space.reshape(*values.shape, len(self.classes))
+        assert np.shares_memory(split, space)
+        np.equal(values[..., None], np.array(self.classes), out=split, casting="unsafe")
 
     def _arranged(self, labels: np.ndarray, common: tuple[str, ...]) -> np.ndarray:
         places, others = self.split(common)
@@ -193,6 +211,19 @@ def make_target(data: LabelledStates, concept: Concept, generator: np.random.Gen
         return "it has the same value in all of these states"
     values = labels.astype(np.float32 if labels.dtype.kind != "f" else labels.dtype)
     return Target(concept, axes, values, (), float(labels.mean(dtype=np.float64)), spread, actions)
+
+
+def relabelled(target: Target, data: LabelledStates) -> Target:
+    """The target on other states, with the same classes, unit and actions.
+
+    Raises: ContractBroken: the labels have another shape.
+    """
+    labels = np.asarray(data.labels[target.name])
+    labels = labels if target.actions is None else labels[:, list(target.actions)]
+    if len(labels) != len(data) or np.prod(labels.shape[1:], dtype=np.int64) != np.prod(target.shape, dtype=np.int64):
+        raise ContractBroken(f"{target.name} measured shape {labels.shape} for {len(data)} states, not {target.shape}.")
+    labels = labels.reshape(len(data), *target.shape).astype(target.labels.dtype)
+    return replace(target, labels=labels, memory={})
 
 
 def _by_action(

@@ -29,10 +29,48 @@ def agreement_cells(part: Row) -> list[str]:
     return [*counts, share(part["agreement"]), interval(part, between="-"), share(part["raw"]), *shares, fitted]
 
 
+FRONTIER_HEAD = ("lines", "constants", "bits", "agreement", "no near-ties")
+
+
 def frontier_points(strategy: Row) -> list[tuple[Row, bool]]:
     """The frontier, shortest first, each point with whether it is the text that was printed."""
     points = sorted(strategy["frontier"], key=lambda row: (row["lines"], row["bits"], row["form"]))
     return [(row, all(row[key] == strategy[key] for key in ("form", "lines", "constants", "bits"))) for row in points]
+
+
+def frontier_cells(point: Row) -> list[str]:
+    """One point of the frontier under FRONTIER_HEAD."""
+    sizes = [f"{point[key]:,}" for key in ("lines", "constants", "bits")]
+    return [*sizes, share(point["agreement"]), share(point.get("without_near_ties"))]
+
+
+def baseline_note(strategy: Row) -> str:
+    """What a text of the same form and size reaches that only knows the task; empty where none was fitted."""
+    rival = strategy.get("baseline")
+    if not rival or rival.get("agreement_without_near_ties") is None:
+        return ""
+    size = f" in {cell(rival['lines'])} lines" if rival.get("lines") is not None else ""
+    return f"fitted to the optimal values alone: {cell(rival['agreement_without_near_ties'])} without near-ties{size}"
+
+
+def episode_rows(episodes: Row) -> list[tuple[str, str, str]]:
+    """What was played on the same seeds: name, figure, interval."""
+    rows = [(name, figure(episodes[key]["mean"]), interval(episodes[key], figure)) for key, name in RETURNS.items()]
+    rows.append(("identical episodes", share(episodes["identical"]), ""))
+    if episodes["first_divergence"] is not None:
+        rows.append(("first divergence (median step)", figure(episodes["first_divergence"]), ""))
+    shares = {"network_success": "network success", "strategy_success": "text success",
+              "mass": "mean probability of the text's choice"}  # fmt: skip
+    rows += [(name, share(episodes[key]), "") for key, name in shares.items() if episodes.get(key) is not None]
+    extra = episodes.get("extra") or {}
+    return rows + [(shown(name.replace("_", " ")), cell(value), "") for name, value in extra.items()]
+
+
+def finding_rows(findings: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Severity, kind and summary of each reason to look twice, the severest first."""
+    order = {"high": 0, "medium": 1, "low": 2, "info": 3}
+    rows = sorted(findings, key=lambda row: (order[row["severity"]], row["kind"], row["summary"]))
+    return [(row["severity"], shown(row["kind"]), shown(row["summary"])) for row in rows]
 
 
 def by_gain(primitives: Sequence[Row]) -> list[Row]:

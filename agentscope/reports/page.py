@@ -17,17 +17,19 @@ from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
 from agentscope.reports.figures import (
     CONTROLS,
-    RETURNS,
+    FRONTIER_HEAD,
     Row,
     agreement_cells,
+    baseline_note,
     by_agreement,
     by_gain,
     cell,
     columns_of,
+    episode_rows,
+    finding_rows,
+    frontier_cells,
     frontier_points,
-    interval,
     primitive_cells,
-    share,
     size_of,
 )
 from agentscope.reports.sanitising import plain_text
@@ -127,11 +129,7 @@ def _episodes(report: Row) -> str:
     episodes = (report["fidelity"] or {}).get("episodes")
     if not episodes:
         return ""
-    rows = [(name, cell(episodes[key]["mean"]), interval(episodes[key], digits=cell)) for key, name in RETURNS.items()]
-    rows.append(("identical episodes", share(episodes["identical"]), ""))
-    rows.append(("first divergence, median step", cell(episodes["first_divergence"]), ""))
-    rows += [(name.replace("_", " "), cell(value), "") for name, value in (episodes.get("extra") or {}).items()]
-    return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + _table(("", "mean", "95 %"), rows)
+    return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + _table(("", "mean", "95 %"), episode_rows(episodes))
 
 
 def _frontier(report: Row) -> str:
@@ -140,14 +138,10 @@ def _frontier(report: Row) -> str:
         return ""
     points = frontier_points(strategy)
     dots = [Dot(p["lines"], p["agreement"], plain_text(p["form"]), chosen) for p, chosen in points]
-    head = ("form", "lines", "constants", "bits", "agreement")
-    sizes = ("lines", "constants", "bits")
-    body = [(p["form"], *(f"{p[key]:,}" for key in sizes), share(p["agreement"])) for p, _ in points]
-    note = ""
-    rival = strategy.get("baseline")
-    if rival and rival.get("agreement_without_near_ties") is not None:
-        said = f"Fitted to the optimal values alone: {cell(rival['agreement_without_near_ties'])} without near-ties."
-        note = f"<p class=note>{_text(said)}</p>"
+    head = ("form", *FRONTIER_HEAD)
+    body = [(point["form"], *frontier_cells(point)) for point, _ in points]
+    said = baseline_note(strategy)
+    note = f"<p class=note>{_text(said)}</p>" if said else ""
     chart = _figure(frontier_svg(dots, title="agreement against lines of text"))
     return f"<h2>Size against agreement</h2>{chart}{_table(head, body)}{note}"
 
@@ -181,8 +175,7 @@ def _gain_map(primitives: Sequence[Row]) -> str:
 def _findings(report: Row) -> str:
     if not report["findings"]:
         return ""
-    body = [(row["severity"], row["kind"], row["summary"]) for row in report["findings"]]
-    return "<h2>Findings</h2>" + _table(("severity", "kind", "summary"), body)
+    return "<h2>Findings</h2>" + _table(("severity", "kind", "summary"), finding_rows(report["findings"]))
 
 
 def _comparisons(report: Row) -> str:

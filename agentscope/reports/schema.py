@@ -106,6 +106,7 @@ class FrontierPart(Part):
     constants: int
     bits: int
     agreement: float
+    without_near_ties: float | None = None
 
 
 class StrategyPart(Part):

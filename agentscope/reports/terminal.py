@@ -13,21 +13,24 @@ from rich.text import Text
 
 from agentscope.reports.figures import (
     CONTROLS,
-    RETURNS,
+    FRONTIER_HEAD,
     Row,
     agreement_cells,
+    baseline_note,
     by_agreement,
     by_gain,
     cell,
     columns_of,
+    episode_rows,
+    finding_rows,
+    frontier_cells,
     frontier_points,
-    interval,
     primitive_cells,
     share,
     shown,
     size_of,
 )
-from agentscope.reports.gist import figure, listed
+from agentscope.reports.gist import listed
 from agentscope.reports.sanitising import plain_text
 
 SET_HEAD = ("states", "epi-\nsodes", "agree-\nment", "95 %", "raw", "no near-\nties", "near-\nties", "equally\ngood",
@@ -96,43 +99,22 @@ def episodes_table(episodes: Row) -> Table:
     table = _table(f"played on the same {episodes['n']:,} seeds", head="")
     for name in ("mean", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
-    for key in RETURNS:
-        part = episodes[key]
-        _row(
-            table,
-            RETURNS[key],
-            figure(part["mean"]),
-            interval(part, digits=figure),
-        )
-    _row(table, "identical episodes", share(episodes["identical"]), "")
-    if episodes["first_divergence"] is not None:
-        _row(table, "first divergence (median step)", figure(episodes["first_divergence"]), "")
-    for name in ("network_success", "strategy_success"):
-        if episodes.get(name) is not None:
-            _row(table, name.replace("_", " ").replace("strategy", "text"), share(episodes[name]), "")
-    if episodes["mass"] is not None:
-        _row(table, "mean probability of the text's choice", share(episodes["mass"]), "")
-    for name, value in (episodes.get("extra") or {}).items():
-        _row(table, shown(name.replace("_", " ")), cell(value), "")
+    for row in episode_rows(episodes):
+        _row(table, *row)
     return table
 
 
 def frontier_table(strategy: Row) -> Table:
     """Size against agreement of every form tried, shortest first; `>` marks the text that was printed."""
-    table = _table("frontier: size against agreement on held-out states", head="form")
-    for name in ("lines", "constants", "bits", "agreement"):
+    table = _table("frontier: size against agreement (held-out states; all, where they are enumerated)", head="form")
+    for name in FRONTIER_HEAD:
         table.add_column(name, justify="right", no_wrap=True)
     for point, chosen in frontier_points(strategy):
         form = Text(("> " if chosen else "  ") + shown(point["form"]), style="bold" if chosen else "")
-        sizes = [f"{point[key]:,}" for key in ("lines", "constants", "bits")]
-        _row(table, form, *sizes, share(point["agreement"]))
-    baseline = strategy.get("baseline")
-    if baseline and baseline.get("agreement_without_near_ties") is not None:
-        note = f"fitted to the optimal values alone: {cell(baseline['agreement_without_near_ties'])} without near-ties"
-        if baseline.get("lines") is not None:
-            note += f" in {cell(baseline['lines'])} lines"
-        table.caption = Text(note, style="dim")
-        table.caption_justify = "left"
+        _row(table, form, *frontier_cells(point))
+    note = baseline_note(strategy)
+    if note:
+        table.caption, table.caption_justify = Text(note, style="dim"), "left"
     return table
 
 
@@ -225,9 +207,8 @@ def findings_table(findings: Sequence[Row]) -> Table:
     table = _table("findings", head="severity")
     for name in ("kind", "summary"):
         table.add_column(name)
-    order = {"high": 0, "medium": 1, "low": 2, "info": 3}
-    for row in sorted(findings, key=lambda row: (order[row["severity"]], row["kind"], row["summary"])):
-        _row(table, row["severity"], shown(row["kind"]), shown(row["summary"]))
+    for row in finding_rows(findings):
+        _row(table, *row)
     return table
 
 

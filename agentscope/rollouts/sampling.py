@@ -42,7 +42,9 @@ class StateSampler:
 
     def __init__(self, seeds: np.ndarray, *, max_states: int, generator: np.random.Generator) -> None:
         if not len(seeds) or max_states < 1:
-            raise EmptySample(f"{len(seeds)} episodes and at most {max_states} states give no state set.")
+            raise EmptySample(
+                f"{len(seeds)} episodes and at most {max_states} states give no state set: ask for at least 1 of each."
+            )
         self.seeds, self.max_states, self.generator = seeds, max_states, generator
         self.lengths = np.zeros(len(seeds), dtype=np.int64)
         self.kept: list[tuple[np.ndarray, ...]] = []  # states, episode, step, priority

@@ -10,7 +10,6 @@ from agentscope.strategies.lessons import Lessons as Lessons
 from agentscope.strategies.lessons import lessons_from as lessons_from
 from agentscope.strategies.search import Options as Options
 from agentscope.strategies.search import Search as Search
-from agentscope.strategies.search import extract_strategy as extract_strategy
 from agentscope.strategies.search import fit_to_optimal as fit_to_optimal
 from agentscope.strategies.search import search_strategy as search_strategy
 from agentscope.strategies.study import Study as Study

@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from agentscope.errors import TextError
+from agentscope.language import DECOMPILATION_LIMITS
 from agentscope.records import FrontierPoint
-from agentscope.strategies.judging import Judge, Judged
+from agentscope.strategies.baselines import NAME as CART
+from agentscope.strategies.judging import Judge
 from agentscope.strategies.study import Study
-from agentscope.strategies.tree_form import text_of
+from agentscope.strategies.tree_form import TreeOfTests, text_of
 from agentscope.strategies.trees import group_rows, improve
 
-OURS = "tree with coordinates"
-CART = "CART with coordinates (baseline)"
+ABSOLUTE = " with coordinates"  # after the name of a form that reads them
 SIZES = (64, 128, 256, 512, 1_024, 2_048, 4_096)
 
 
 def points_to_one(study: Study, judge: Judge, sizes: Sequence[int] = SIZES) -> tuple[list[FrontierPoint], str | None]:
-    """Trees of growing size, coordinates allowed, until one agrees in every state; and why it ended before that.
+    """Trees of growing size until one agrees in every state in which any text over these questions can.
 
-    Each is CART's tree with every node re-chosen, so that it agrees at least as often with no more leaves.
+    Beside each of CART's trees stand two of ours: that tree with every node re-chosen, which agrees at least as often
+    with no more leaves, and that tree itself, in case the re-chosen questions are longer to write.
+
+    Args:
+        study, judge: of the same lessons, so that the certificate is about the states that were fitted.
+    Returns: the points, and why they end below 1.0 (None where they do not).
     """
-    truth = study.conditions.truth
-    rows = group_rows(truth, np.where(study.lessons.same, 0.0, 1.0))
+    rows = group_rows(study.conditions.truth, np.where(study.lessons.same, 0.0, 1.0))
+    least = round(float(rows.cost.min(axis=1).sum()))
+    names = (TreeOfTests().name, CART)
+    ours, cart = (name + ABSOLUTE for name in names) if study.absolute else names
     points: list[FrontierPoint] = []
-    best = 0.0
     for size in sizes:
         start = study.cart(size)
+        texts = [text_of(study, tree, study.conditions) for tree in (start, improve(start, rows, sweeps=2))]
         try:
-            cart = judge.judge(CART, text_of(study, start, study.conditions))
-            ours = judge.judge(OURS, text_of(study, improve(start, rows, sweeps=2), study.conditions))
+            judged = [judge.judge(ours, text, limits=DECOMPILATION_LIMITS) for text in dict.fromkeys(texts)]
         except TextError as error:
-            return points, f"a tree of {size} leaves exceeds the limits of the language ({error})"
-        points += [cart.point, ours.point]
-        if ours.agreement == 1.0:
-            return points, None
-        if _stands_still(cart, ours, best):
-            return points, f"{1 - ours.agreement:.4f} of the states share all concepts with one decided otherwise"
-        best = max(cart.agreement, ours.agreement)
-    return points, f"{sizes[-1]} leaves are not enough"
+            return points, f"a tree of {size:,} leaves exceeds the limits of the language ({error})"
+        points += [replace(judged[0].point, form=cart), *(each.point for each in judged)]
+        if max(each.agreement for each in judged) >= 1 - (least + 0.5) / len(study.lessons):
+            return points, _aliased(study, least) if least else None
+    return points, f"{sizes[-1]:,} leaves are not enough"
 
 
-def _stands_still(cart: Judged, ours: Judged, best: float) -> bool:
-    return max(cart.agreement, ours.agreement) <= best
+def _aliased(study: Study, states: int) -> str:
+    vocabulary = "every concept, coordinates included," if study.absolute else "every concept but coordinates"
+    return f"{states:,} of {len(study.lessons):,} states share {vocabulary} with others that are decided otherwise"

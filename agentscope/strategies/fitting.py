@@ -12,7 +12,7 @@ from agentscope.strategies.trees import Leaf, Rows, Tree, cost_of, group_rows, g
 SHARPNESS = (2.0, 4.0)
 SCOUT = 6_000  # rows on which questions are screened
 SCREEN = 64  # leaves of the trees that screen them
-SHAKES = 6
+SHAKES = 4
 
 
 def fit_tree(rows: Rows, size: int, generator: np.random.Generator, *, start: Tree | None = None,

@@ -10,7 +10,9 @@ from jaxtyping import Bool, Int
 
 from agentscope.contracts import InspectableEnv
 from agentscope.language import (
+    STRATEGY_LIMITS,
     Batch,
+    Limits,
     Program,
     Size,
     bind_state,
@@ -35,6 +37,7 @@ class Judged:
         text: the canonical print.
         agreement: share of states in which its action is equivalent to the teacher's.
         merit: 1 for no cost at all, 0 for the costliest actions throughout: near-ties weigh less, costly moves more.
+        without_near_ties: agreement in the states that are no near-ties of the network; None where all are.
     """
 
     form: str
@@ -43,11 +46,15 @@ class Judged:
     size: Size
     agreement: float
     merit: float
+    without_near_ties: float | None
 
     @property
     def point(self) -> FrontierPoint:
         """The text as a point of the frontier."""
-        return FrontierPoint(self.form, self.size.lines, self.size.constants, self.size.bits, self.agreement)
+        size = self.size
+        return FrontierPoint(
+            self.form, size.lines, size.constants, size.bits, self.agreement, self.without_near_ties
+        )  # fmt: skip
 
     def strategy(self, frontier: tuple[FrontierPoint, ...]) -> Strategy:
         """The text as the record that other rooms read."""
@@ -81,23 +88,29 @@ class Judge:
         right = self.lessons.same[np.arange(len(self.lessons)), found.actions] & ~found.illegal
         return found.actions, right
 
-    def judge(self, form: str, text: str) -> Judged:
+    def judge(self, form: str, text: str, *, limits: Limits = STRATEGY_LIMITS) -> Judged:
         """Parse a text, print it canonically, parse the print, and mark what that does.
 
         Raises: TextError: a form wrote a text that the language does not accept.
         """
         vocabulary = vocabulary_of(self.env)
-        written = print_program(parse(header_of(self.env) + text, vocabulary))
-        program = parse(written, vocabulary)
+        written = print_program(parse(header_of(self.env) + text, vocabulary, limits))
+        program = parse(written, vocabulary, limits)
         actions, right = self.outcome(program)
         cost = self._cost
         paid = np.where(right, 0.0, cost[np.arange(len(actions)), actions])
         merit = 1.0 - float(paid.sum()) / max(float(cost.max(axis=1).sum()), 1e-12)
-        return Judged(form, written, program, measure_size(program), float(right.mean()), merit)
+        clear = right[self._clear]
+        decided = float(clear.mean()) if len(clear) else None
+        return Judged(form, written, program, measure_size(program), float(right.mean()), merit, decided)
 
     @cached_property
     def _cost(self) -> np.ndarray:
         return cost_of_actions(self.lessons)
+
+    @cached_property
+    def _clear(self) -> np.ndarray:
+        return np.flatnonzero(~self.lessons.near_ties)
 
 
 def header_of(env: InspectableEnv) -> str:

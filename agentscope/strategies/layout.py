@@ -102,41 +102,47 @@ def _join(operator: str, first: Question, second: Question) -> Joint:
     return Joint(operator, tuple(parts))
 
 
-def expression(decision: Decision) -> str:
-    """The decision as one conditional expression, shorter answers first."""
-    if isinstance(decision, Give):
-        return decision.text
-    first, question, rest = _turned(decision)
-    shown = expression(first)
-    return f"{shown if isinstance(first, Give) else f'({shown})'} if {question.text()} else {expression(rest)}"
-
-
-def _turned(when: When) -> tuple[Decision, Question, Decision]:
-    """The smaller side first: an answer before a decision, so that chains need no parentheses."""
-    if len(expression(when.no)) < len(expression(when.yes)) and (
-        isinstance(when.no, Give) or not isinstance(when.yes, Give)
-    ):
-        return when.no, when.question.opposite(), when.yes
-    return when.yes, when.question, when.no
-
-
 @dataclass
 class _Pages:
-    """Blocks already laid out: the same sub-decision at the same indent is laid out once."""
+    """Expressions and blocks already laid out, by the decision's identity: each is laid out once.
 
-    blocks: dict[tuple[Decision, int], tuple[str, ...]] = field(default_factory=dict)
+    Without this memory a tree of a few hundred leaves takes minutes: both sides of each question are compared.
+    """
+
+    expressions: dict[int, str | None] = field(default_factory=dict)
+    blocks: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+
+    def expression(self, decision: Decision) -> str | None:
+        """The decision as one conditional expression, shorter answers first; None where no line holds it."""
+        if isinstance(decision, Give):
+            return decision.text
+        if id(decision) not in self.expressions:
+            self.expressions[id(decision)] = self._expression(decision)
+        return self.expressions[id(decision)]
+
+    def _expression(self, when: When) -> str | None:
+        yes, no = self.expression(when.yes), self.expression(when.no)
+        if yes is None or no is None:
+            return None
+        first, question, rest = when.yes, when.question, no
+        shown = yes
+        if len(no) < len(yes) and (isinstance(when.no, Give) or not isinstance(when.yes, Give)):
+            # the smaller side first: an answer before a decision, so that chains need no parentheses
+            first, question, shown, rest = when.no, when.question.opposite(), no, yes
+        text = f"{shown if isinstance(first, Give) else f'({shown})'} if {question.text()} else {rest}"
+        return text if len(text) <= WIDTH else None
 
     def block(self, decision: Decision, indent: int) -> tuple[str, ...]:
-        key = (decision, indent)
+        key = (id(decision), indent)
         if key not in self.blocks:
             self.blocks[key] = self._lay(decision, indent)
         return self.blocks[key]
 
     def _lay(self, decision: Decision, indent: int) -> tuple[str, ...]:
         margin = INDENT * indent
-        whole = f"{margin}return {expression(decision)}"
-        if len(whole) <= WIDTH or isinstance(decision, Give):
-            return (whole,)
+        whole = self.expression(decision)
+        if isinstance(decision, Give) or (whole is not None and len(f"{margin}return {whole}") <= WIDTH):
+            return (f"{margin}return {whole}",)
         options = []
         for yes, question, no in (
             (decision.yes, decision.question, decision.no),

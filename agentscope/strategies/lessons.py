@@ -18,7 +18,7 @@ Decide = Callable[[States], Decisions]
 """What the network thinks of a batch of states."""
 
 TIE = 1e-6  # optimal values closer than this are tied (design section 3)
-COSTLY = 2.0  # price of a costly move where the network moves optimally, on top of 1 for moving otherwise
+COSTLY = 0.5  # price of a costly move where the network moves optimally, on top of 1 for moving otherwise
 NEAR_TIE = 0.25  # weight of a near-tie: it weighs, since it is counted, but less than a clear decision
 
 
@@ -63,6 +63,12 @@ class Lessons:
             first[:, action] = legal[:, action] & ~seen[rows, kind]
             seen[rows, kind] |= legal[:, action]
         return first
+
+    @property
+    def near_ties(self) -> Bool[np.ndarray, "states"]:
+        """States in which the network hardly prefers its move to the next that differs in effect."""
+        decisions = self.decisions
+        return near_ties(decisions.scores, decisions.equivalent, decisions.legal).mask
 
     @property
     def best(self) -> Bool[np.ndarray, "states actions"] | None:
@@ -128,21 +134,17 @@ def split(lessons: Lessons, share: float, generator: np.random.Generator) -> tup
 def cost_of_actions(lessons: Lessons) -> Float[np.ndarray, "states actions"]:
     """Cost of each action for a text that is to do what its teacher does.
 
-    1 for an action that is not equivalent to the network's (0.25 in a near-tie), and 2 more for one that loses
+    1 for an action that is not equivalent to the network's (0.25 in a near-tie), and 0.5 more for one that loses
     value where the network does not. Where another teacher is followed: 1 for each action that is not wanted.
     """
     same, best = lessons.same, lessons.best
     if lessons.wanted is not None:
         return np.asarray(np.where(same, 0.0, 1.0))
-    cost = np.where(same, 0.0, np.where(_near_ties(lessons.decisions), NEAR_TIE, 1.0)[:, None])
+    cost = np.where(same, 0.0, np.where(lessons.near_ties, NEAR_TIE, 1.0)[:, None])
     if best is not None:
         good = (same & best).any(axis=1)[:, None]
         cost = cost + COSTLY * (good & ~best & ~same)
     return np.asarray(cost)
-
-
-def _near_ties(decisions: Decisions) -> np.ndarray:
-    return near_ties(decisions.scores, decisions.equivalent, decisions.legal).mask
 
 
 def taught_by_optimal(lessons: Lessons) -> Lessons:

@@ -98,15 +98,16 @@ def _choices(study: Study, terms: Sequence[Term], rows: np.ndarray) -> Choices:
 
 
 def _ranked(terms: Sequence[Term], study: Study, rows: np.ndarray) -> tuple[Term, ...]:
-    """Terms from the most to the least important: backward elimination by standardised weight."""
+    """Terms from the most to the least important: backward elimination by standardised weight, a tenth at a time."""
     left, dropped = list(terms), []
     start: Weights | None = None
     while len(left) > 1:
         choices = _choices(study, left, rows)
         weights = fit_weights(choices, start, steps=25)
         size = (weights.of_state[:-1] - weights.of_state[:-1].mean(axis=1, keepdims=True)).std(axis=1)
-        least = int((size * choices.of_state[:, :-1].std(axis=0)).argmin())
-        dropped.append(left.pop(least))
+        least = np.argsort(size * choices.of_state[:, :-1].std(axis=0), kind="stable")[: max(1, len(left) // 10)]
+        dropped += [left[at] for at in least]
+        left = [term for at, term in enumerate(left) if at not in least]
         start = Weights(weights.of_action, np.delete(weights.of_state, least, axis=0))
     return (*left, *reversed(dropped))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -93,7 +94,7 @@ def _loss_and_pull(choices: Choices, weights: Weights) -> tuple[float, np.ndarra
 
 
 def _log_sum(total: np.ndarray) -> np.ndarray:
-    top = total.max(axis=1, keepdims=True)
+    top = reduce(np.maximum, total.T)[:, None]  # action by action: several times faster than over a short axis
     floor = np.where(np.isfinite(top), top, 0.0)
     kept = np.exp(total - floor).sum(axis=1, keepdims=True)
     return np.asarray(floor + np.log(kept, out=np.full_like(kept, -np.inf), where=kept > 0))

@@ -40,7 +40,8 @@ class Options:
         edited: most edited states added in a round.
         most_states: most states to fit on; a random sample by state beyond that.
         baselines: whether CART stands beside the frontier.
-        to_one: whether the frontier goes on, coordinates allowed, to the size that agrees in every state.
+        to_one: whether the frontier goes on, without coordinates and with them, to the size that agrees in every state
+            (of exhaustive lessons; elsewhere no size would prove it).
     """
 
     max_lines: int = 30
@@ -67,6 +68,8 @@ class Search:
         why: form name -> reason, for the forms that were not tried.
         rounds: (states added, share of them in which the text was right) for each round of DAgger.
         lessons: what the last round was fitted on.
+        exhaustive: whether those are all states there are.
+        frontier_end: why the frontier that was followed to its end stays below 1.0; None where it does not.
     """
 
     strategy: Strategy
@@ -74,12 +77,8 @@ class Search:
     why: dict[str, str]
     rounds: tuple[tuple[int, float], ...]
     lessons: Lessons
-
-
-def extract_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, options: Options,
-                     generator: np.random.Generator) -> Strategy:  # fmt: skip
-    """The strategy of a network: the chosen text with the frontier it was chosen from (`search_strategy` says more)."""
-    return search_strategy(decide, env, lessons, options=options, generator=generator).strategy
+    exhaustive: bool = False
+    frontier_end: str | None = None
 
 
 def search_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, options: Options,
@@ -109,8 +108,10 @@ def search_strategy(decide: Decide, env: InspectableEnv, lessons: Lessons, *, op
         others = [old for old in judged if old.form != best.form]
         judged = [*desk.fit(form), *(desk.judge.judge(old.form, old.text) for old in others)]
         best = choose(judged, options)
-    frontier = pareto([*(each.point for each in judged), *desk.beside(why)])
-    return Search(best.strategy(frontier), tuple(judged), why, tuple(history), desk.train)
+    far, end = desk.to_one() if options.to_one else ([], None)
+    frontier = pareto([*(each.point for each in judged), *desk.baselines(), *far])
+    strategy = best.strategy(frontier)
+    return Search(strategy, tuple(judged), why, tuple(history), desk.train, options.exhaustive, end)
 
 
 def fit_to_optimal(env: InspectableEnv, lessons: Lessons, form: str, *, options: Options,
@@ -202,17 +203,24 @@ class _Desk:
             raise EmptySample(f"No form of strategy applies to {self.env.id}: {told or 'no form was given'}.")
         return judged, why
 
-    def beside(self, why: dict[str, str]) -> list[FrontierPoint]:
-        """Points that are not to be chosen: CART, and trees that may read coordinates."""
-        points = cart_points(self.study, self.judge) if self.options.baselines else []
-        if self.options.to_one:
-            study = replace(self.study, absolute=True)
-            if TreeOfTests().applies(study) is None:
+    def baselines(self) -> list[FrontierPoint]:
+        """Points that are not to be chosen: CART."""
+        return cart_points(self.study, self.judge) if self.options.baselines else []
+
+    def to_one(self) -> tuple[list[FrontierPoint], str | None]:
+        """Trees up to the size that agrees everywhere, without coordinates and with them, and why they stop short."""
+        if not self.options.exhaustive:
+            return [], "no size is proved to agree everywhere where the states cannot be enumerated"
+        points: list[FrontierPoint] = []
+        reasons: list[str] = []
+        for absolute in (False, True):
+            study = Study(self.env, self.train, absolute)  # all lessons: a certificate is about every state
+            reason = TreeOfTests().applies(study)
+            if reason is None:
                 more, reason = points_to_one(study, self.judge)
                 points += more
-                if reason is not None:
-                    why["frontier up to 1.0"] = reason
-        return points
+            reasons += [] if reason is None else [reason]
+        return points, "; ".join(dict.fromkeys(reasons)) or None
 
     def own_states(self, decide: Decide, best: Judged) -> Lessons | None:
         """States that the strategy leads itself to, and edits of lesson states; None where neither can be had."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from agentscope.contracts import InspectableEnv
 from agentscope.language import vocabulary_of
-from agentscope.strategies.cart import cart_tree
+from agentscope.strategies.cart import Cart, grow_cart
 from agentscope.strategies.columns import (
     ActionColumn,
     ActionTable,
@@ -25,6 +25,7 @@ from agentscope.strategies.lessons import Lessons, cost_of_actions, take
 from agentscope.strategies.naming import constant
 from agentscope.strategies.trees import Tree
 
+CARTS = (64, 4_096)  # leaves up to which CART is grown at once: smaller trees are cut from these
 MOST_SCORED = 8_000  # states on which scores are fitted: times actions times features they fill the memory
 
 
@@ -63,12 +64,13 @@ class Study:
 
     def cart(self, size: int) -> Tree:
         """CART with so many leaves over all questions, taught the actions that count as right; grown once."""
-        if size not in self._carts:
-            self._carts[size] = cart_tree(self.conditions.truth, self.lessons.same.argmax(axis=1), size)
-        return self._carts[size]
+        largest = next((most for most in CARTS if size <= most), size)
+        if largest not in self._carts:
+            self._carts[largest] = grow_cart(self.conditions.truth, self.lessons.same.argmax(axis=1), largest)
+        return self._carts[largest].tree(size)
 
     @cached_property
-    def _carts(self) -> dict[int, Tree]:
+    def _carts(self) -> dict[int, Cart]:
         return {}
 
     @cached_property

@@ -134,12 +134,19 @@ class Task:
 
 
 def fit_routine(task: Task, helper: Helper, sizes: tuple[int, int], start: Routine | None = None) -> Routine:
-    """Fit strategy and helper in turn, to at most `sizes` leaves each, from a smaller routine where there is one."""
-    if start is None:
-        helper, top = first_helper(task, helper, sizes[1]), None
-    else:
-        helper, top = _refit(start, task, sizes[1]), start.top
-    found = start
+    """Fit strategy and helper in turn, to at most `sizes` leaves each, from a smaller routine where there is one.
+
+    From nothing it starts with the helper of each object in turn and keeps the best: what is taken for the target at
+    first decides which targets are found at all.
+    """
+    if start is not None:
+        return _alternated(task, _refit(start, task, sizes[1]), sizes, start)
+    firsts = first_helpers(task, helper, sizes[1])
+    return min((_alternated(task, first, sizes, None) for first in firsts), key=lambda each: each.cost)
+
+
+def _alternated(task: Task, helper: Helper, sizes: tuple[int, int], start: Routine | None) -> Routine:
+    found, top = start, start.top if start is not None else None
     for _ in range(ROUNDS):
         rows = with_calls(task, helper)
         top = fit_tree(rows, sizes[0], task.generator, start=top)
@@ -160,19 +167,23 @@ def with_calls(task: Task, helper: Helper) -> Rows:
     return replace(task.rows, cost=sum_by(task.rows.group, every, len(task.rows.truth)))
 
 
-def first_helper(task: Task, helper: Helper, size: int) -> Helper:
-    """A helper for each object alone, then for the object that suits each state best, starting from the best one."""
+def first_helpers(task: Task, helper: Helper, size: int) -> list[Helper]:
+    """For each object a helper fitted with it as the target of every state, then with what suits each state best."""
+    line = np.arange(len(task.cost))
+    places = range(len(helper.theme.objects))
+    alone = [replace(helper, tree=_fit(task, helper, [(place, line)], size)) for place in places]
+    return [_suited(task, each, size) for each in alone]
+
+
+def _suited(task: Task, helper: Helper, size: int) -> Helper:
+    """The helper refitted to the states whose best target is one object alone."""
     cost, line = task.cost, np.arange(len(task.cost))
-    whole = [
-        replace(helper, tree=_fit(task, helper, [(place, line)], size)) for place in range(len(helper.theme.objects))
-    ]
-    costs = [cost[line, each.outcome(place)].sum() for place, each in enumerate(whole)]
-    helper = whole[int(np.argmin(costs))]
+    objects = range(len(helper.theme.objects))
     for _ in range(3):
-        outcomes = np.stack([cost[line, helper.outcome(place)] for place in range(len(whole))], axis=1)
+        outcomes = np.stack([cost[line, helper.outcome(place)] for place in objects], axis=1)
         own = outcomes == outcomes.min(axis=1, keepdims=True)
         clear = own.sum(axis=1) == 1  # several objects that suit alike say nothing about which was meant
-        parts = [(place, np.flatnonzero(own[:, place] & clear)) for place in range(len(whole))]
+        parts = [(place, np.flatnonzero(own[:, place] & clear)) for place in objects]
         if not any(len(part) for _, part in parts):
             break
         helper = replace(helper, tree=_fit(task, helper, parts, size))

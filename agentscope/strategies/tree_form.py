@@ -27,6 +27,7 @@ from agentscope.strategies.trees import Tree, group_rows, improve
 
 MOST_ACTIONS = 16
 PLAIN = (4, 8, 16, 32, 64)  # sizes at which CART is improved upon too
+FRESH = 16  # leaves up to which routines are also fitted from nothing: larger ones are better grown
 SCOUT = 8_000  # states on which routines are searched for; they are polished on all
 
 
@@ -44,16 +45,17 @@ class TreeOfTests:
     def fit(self, study: Study, sizes: Sequence[int], generator: np.random.Generator) -> tuple[str, ...]:
         """Trees of each size (in leaves), each started from the one before.
 
-        Two where near-ties and costly moves have weights of their own: for the weighted cost, and for plain
-        agreement, where the search also starts from CART's tree, so that it is never larger at equal agreement.
+        They are fitted to the weighted cost. Beside them stand, for plain agreement, CART's tree with every node
+        re-chosen and as it is (the re-chosen questions may be longer), so that no tree of CART's is shorter at
+        equal agreement.
         """
         plain = np.where(study.lessons.same, 0.0, 1.0)
         texts = [text_of(study, tree, conditions) for tree, conditions in _ladder(study, sizes, generator)]
         rows = group_rows(study.conditions.truth, plain)
         for size in sizes:
             if size in PLAIN:
-                start = improve(study.cart(size), rows)
-                texts.append(text_of(study, start, study.conditions))
+                start = study.cart(size)
+                texts += [text_of(study, tree, study.conditions) for tree in (improve(start, rows), start)]
         return tuple(texts)
 
 
@@ -78,7 +80,7 @@ class RoutineTree:
     """A tree that chooses a target, and a helper that says what to do about whichever target it is."""
 
     name: str = "tree with a helper"
-    sizes: tuple[int, ...] = (8, 12, 16, 20, 26, 34)
+    sizes: tuple[int, ...] = (8, 10, 12, 14, 16, 20, 23, 26, 34)
 
     def applies(self, study: Study) -> str | None:
         """A helper needs concepts that ask the same of several objects."""
@@ -106,9 +108,9 @@ class RoutineTree:
 
 
 def _scouted(task: Task, helper: Helper, size: int, start: Routine | None) -> Routine:
-    """The better of a routine fitted from nothing and one grown from a smaller one."""
+    """The better of a routine grown from a smaller one and, while it is small, one fitted from nothing."""
     sizes = (max(4, size * 2 // 5), size - size * 2 // 5)
-    found = [fit_routine(task, helper, sizes)]
+    found = [fit_routine(task, helper, sizes)] if start is None or size <= FRESH else []
     if start is not None:
         found.append(fit_routine(task, helper, sizes, start))
     return min(found, key=lambda each: each.cost)

@@ -69,18 +69,18 @@ def sum_by(group: np.ndarray, cost: np.ndarray, groups: int) -> np.ndarray:
 
 def predict(tree: Tree, truth: np.ndarray) -> Int[np.ndarray, "rows"]:
     """Answer of the tree in each row."""
-    out = np.empty(len(truth), dtype=np.int64)
-    _predict(tree, truth, np.arange(len(truth)), out)
-    return out
+    return _answers(tree, truth, np.arange(len(truth)))
 
 
-def _predict(tree: Tree, truth: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+def _answers(tree: Tree, truth: np.ndarray, part: np.ndarray) -> Int[np.ndarray, "rows"]:
+    """Answer of the tree in some of the rows."""
     if isinstance(tree, Leaf):
-        out[rows] = tree.answer
-        return
-    true = truth[rows, tree.test] > 0
-    _predict(tree.yes, truth, rows[true], out)
-    _predict(tree.no, truth, rows[~true], out)
+        return np.full(len(part), tree.answer, dtype=np.int64)
+    true = truth[part, tree.test] > 0
+    out = np.empty(len(part), dtype=np.int64)
+    out[true] = _answers(tree.yes, truth, part[true])
+    out[~true] = _answers(tree.no, truth, part[~true])
+    return out
 
 
 def cost_of(tree: Tree, rows: Rows) -> float:
@@ -196,10 +196,9 @@ def _improve(tree: Tree, rows: Rows, part: np.ndarray) -> tuple[Tree, float]:
     true = rows.truth[part, tree.test] > 0
     yes, _ = _improve(tree.yes, rows, part[true])
     no, _ = _improve(tree.no, rows, part[~true])
-    truth, cost = rows.truth[part], rows.cost[part]
-    line = np.arange(len(part))
-    if_yes, if_no = cost[line, predict(yes, truth)], cost[line, predict(no, truth)]
-    change = truth.T @ (if_yes - if_no).astype(np.float32)
+    if_yes, if_no = (rows.cost[part, _answers(side, rows.truth, part)] for side in (yes, no))
+    apart = np.flatnonzero(if_yes != if_no)  # the others cost the same whatever is asked: their rows are not copied
+    change = rows.truth[part[apart]].T @ (if_yes - if_no)[apart].astype(np.float32)
     low, high = int(change.argmin()), int(change.argmax())
     straight, crossed = if_no.sum() + change[low], if_yes.sum() - change[high]
     old = np.where(true, if_yes, if_no).sum()

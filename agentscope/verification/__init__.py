@@ -1,7 +1,8 @@
 """The exam: state sets by measures, paired episodes, noise floor, ceiling."""
 
 from agentscope.verification.ceilings import ceiling
-from agentscope.verification.exam import SETS, Examination, ExamOptions, examine, verify_strategy
+from agentscope.verification.exam import SETS, Examination, ExamOptions, examine
+from agentscope.verification.explaining import explain_choice
 from agentscope.verification.lines import worst_line
 from agentscope.verification.noise import noise_floor
 from agentscope.verification.pairing import Pairs, play_pairs, rollout_rows, summarise_pairs
@@ -16,12 +17,12 @@ __all__ = [
     "ceiling",
     "counterexamples",
     "examine",
+    "explain_choice",
     "fill_sheet",
     "measure_sheet",
     "noise_floor",
     "play_pairs",
     "rollout_rows",
     "summarise_pairs",
-    "verify_strategy",
     "worst_line",
 ]

@@ -74,21 +74,6 @@ PolicyIn = Callable[[InspectableEnv], Policy]
 """The text bound to another environment of the same kind, e.g. to unseen levels."""
 
 
-def verify_strategy(
-    text: Policy,
-    network: Network,
-    env: InspectableEnv,
-    exam: StateSet,
-    *,
-    seeds: Int[np.ndarray, "episodes"],
-    streams: Streams,
-    options: ExamOptions | None = None,
-    progress: ProgressCallback = no_progress,
-) -> Fidelity:
-    """How far text and network agree: `examine` without what the figures were computed from."""
-    return examine(text, network, env, exam, seeds=seeds, streams=streams, options=options, progress=progress).fidelity
-
-
 def examine(
     text: Policy,
     network: Network,

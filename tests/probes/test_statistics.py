@@ -79,6 +79,19 @@ def test_float32_features_agree_with_float64_when_shifted():
     np.testing.assert_allclose(narrow.solve(np.full(3, 1e-4)).weights, exact.weights, atol=1e-3)
 
 
+def test_features_far_from_the_shift_are_solved_and_near_it_nothing_changes():
+    """A stream that begins with a few kinds of states: float32 products then leave eigenvalues below zero."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(2000, 1, 5)) @ rng.normal(size=(5, 300)) * 0.1).astype(np.float32)
+    y = x[:, :, :2] * 10
+    far, near = (fitted(x + offset, y, np.array_split(np.arange(2000), 4)) for offset in (np.float32(5), 0))
+    solution = RidgeSystem(far).solve(np.full(2, 1e-4))
+    errors = squared_errors(solution, far) / len(x) / y.var(axis=(0, 1))
+    assert np.isfinite(solution.weights).all() and errors.max() < 0.2
+    assert RidgeSystem(far).least_strength > 100 * RidgeSystem(near).least_strength
+    assert RidgeSystem(near).least_strength == 10.0 * np.finfo(np.float32).eps * 300
+
+
 def test_dead_features_get_no_weight():
     x, y = made()
     x[:, :, 2] = 3.0

@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
+from tests.toy_networks import ClosedNetwork
 
-class LinearNetwork:
+
+class LinearNetwork(ClosedNetwork):
     """Scores are a fixed random linear function of the observation."""
-
-    name, sha256, algorithm, parameters = "linear", "0" * 64, "PPO", 8
-    layers, architecture, notices = (), {}, ()
 
     def __init__(self, env, seed=0):
         self.observation_shape = tuple(env.observation_space.shape)
@@ -20,15 +19,6 @@ class LinearNetwork:
         flat = observations.reshape(len(observations), -1).astype(np.float64)
         scores = (flat[:, :, None] * self.weights_[None]).sum(axis=1)  # no BLAS: the same bits at any batch size
         return scores if legal is None else np.where(legal, scores, -np.inf)
-
-    def activations(self, observations, layer):
-        raise NotImplementedError(layer)
-
-    def with_patch(self, layer, patch):
-        raise NotImplementedError(layer)
-
-    def weights(self):
-        return {}
 
 
 class Scripted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agentscope.strategies import Judge, Options, Study, extract_strategy, lessons_from, search_strategy
+from agentscope.strategies import Judge, Options, Study, lessons_from, search_strategy
 from agentscope.strategies.linear_form import LinearTest
 from agentscope.strategies.regime_form import LinearRegimes
 from agentscope.strategies.score_form import AfterstateScore, ShortScore
@@ -34,7 +34,7 @@ def test_linear_test_is_recovered(points, taught_by):
     seeds = np.arange(4_000)
     lessons = lessons_from(decide, points, points.reset(seeds), seeds)
     options = Options(forms=(LinearTest(),), baselines=False)
-    found = extract_strategy(decide, points, lessons, options=options, generator=np.random.default_rng(0))
+    found = search_strategy(decide, points, lessons, options=options, generator=np.random.default_rng(0)).strategy
     assert found.lines == 1
     assert _fresh_agreement(points, decide, found.text, np.arange(10_000, 14_000)) >= 0.999
     assert "here" not in found.text  # the component that the teacher does not weigh
@@ -59,7 +59,7 @@ def test_tree_is_recovered_exactly(stacks, taught_by):
     seeds = np.arange(3_000)
     lessons = lessons_from(decide, stacks, stacks.reset(seeds), seeds)
     options = Options(forms=(TreeOfTests(),), baselines=False)
-    found = extract_strategy(decide, stacks, lessons, options=options, generator=np.random.default_rng(0))
+    found = search_strategy(decide, stacks, lessons, options=options, generator=np.random.default_rng(0)).strategy
     assert _fresh_agreement(stacks, decide, found.text, np.arange(10_000, 13_000)) == 1.0
     assert found.lines <= 5 and found.conditions <= 5
     assert set(found.primitives) == {"odd", "tallest", "highest_side", "roughness"}

@@ -7,7 +7,9 @@ from itertools import product
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from sklearn.tree import DecisionTreeClassifier
 
+from agentscope.strategies.cart import grow_cart
 from agentscope.strategies.conditions import Condition
 from agentscope.strategies.fitting import fit_tree, prune
 from agentscope.strategies.layout import WIDTH, block, decision_of
@@ -81,3 +83,24 @@ def test_layout_says_what_the_tree_says(seed, size):
             space[f"question_{test}_about_something"] = lambda answer=truth[row, test]: bool(answer)
         exec("\n".join(lines), space)
         assert space["strategy"]() == predict(tree, truth[row : row + 1])[0]
+
+
+def test_smaller_carts_are_cut_from_one_and_equal_those_grown_alone():
+    generator = np.random.default_rng(0)
+    truth = generator.random((2_000, 20)) < 0.5
+    labels = (truth[:, 0] * 1 + (truth[:, 3] & truth[:, 5]) * 2 + (generator.random(2_000) < 0.2)) % 3
+    cart = grow_cart(truth, labels, 64)
+    for size in (2, 3, 8, 33, 64):
+        alone = DecisionTreeClassifier(max_leaf_nodes=size, random_state=0).fit(truth, labels)
+        assert leaves(cart.tree(size)) <= size
+        assert (predict(cart.tree(size), truth) == alone.predict(truth)).all()
+    assert cart.tree(1) == Leaf(int(np.bincount(labels).argmax()))
+
+
+def test_layout_of_a_large_tree_ends():
+    """Expressions are laid out once each: without that, a tree of this size takes hours."""
+    truth, cost, _ = _problem(1, states=3_000, tests=30, answers=4)
+    tree = grow(group_rows(truth, cost), 1_000)
+    tests = [Condition(f"q{test}()") for test in range(truth.shape[1])]
+    assert leaves(tree) > 500
+    assert len(block(decision_of(tree, tests, ("left", "right", "forward", "toggle")))) <= 2 * leaves(tree)

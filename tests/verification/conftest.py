@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from agentscope.contracts import Edits, Transition
+from tests.toy_networks import ClosedNetwork
 
 LEFT, RIGHT, STAY, WAIT, HOP = range(5)
 GAMMA = 0.9
@@ -84,11 +85,9 @@ class Corridor:
         return f"level {row['level']} cell {row['position']} lamp {int(row['lamp'])}"
 
 
-class Walker:
+class Walker(ClosedNetwork):
     """Right while the lamp is off, hop while it is on; the runner-up is 0.8 behind, in far states only 0.01."""
 
-    name, sha256, algorithm, parameters = "walker", "0" * 64, "PPO", 15
-    layers, architecture, notices = (), {}, ()
     observation_shape, actions = (3,), 5
 
     def scores(self, observations, legal=None):
@@ -98,15 +97,6 @@ class Walker:
         scores[:, RIGHT] -= np.where(lamp, behind, 0.0)
         scores[:, HOP] -= np.where(lamp, 0.0, behind)
         return scores
-
-    def activations(self, observations, layer):
-        raise NotImplementedError(layer)
-
-    def with_patch(self, layer, patch):
-        raise NotImplementedError(layer)
-
-    def weights(self):
-        return {}
 
 
 class Text:

@@ -8,7 +8,7 @@ import pytest
 from agentscope.measures import same_class
 from agentscope.records import Fidelity
 from agentscope.rollouts import NetworkPolicy, Streams, collect_states, decide, make_environment, probabilities
-from agentscope.verification import SETS, ExamOptions, examine, verify_strategy
+from agentscope.verification import SETS, ExamOptions, examine
 
 STREAMS = Streams(0)
 SEEDS = STREAMS.episode_seeds("exam", 60)
@@ -206,7 +206,7 @@ def test_a_plain_environment_names_what_it_lacks(walker, text):
         NetworkPolicy(Balancer(), env), env, SEEDS[:10], max_states=500, generator=STREAMS.generator("exam")
     )
     leaning = text["function"](lambda s: (s["obs"][:, 2] + s["obs"][:, 3] > 0.05).astype(int))
-    fidelity = verify_strategy(leaning, Balancer(), env, exam, seeds=SEEDS[:10], streams=STREAMS)
+    fidelity = examine(leaning, Balancer(), env, exam, seeds=SEEDS[:10], streams=STREAMS).fidelity
     assert isinstance(fidelity, Fidelity)
     assert fidelity.reachable is fidelity.unseen_levels is None
     assert set(fidelity.why) == {"reachable", "unseen_levels"}

@@ -1,0 +1,26 @@
+"""A probe names every control; a concept that is not declared is refused with near names."""
+
+import pytest
+
+from agentscope import pipeline
+from agentscope.errors import ConceptsMissing
+from agentscope.records import Budget
+
+
+def test_an_unknown_concept_is_refused_with_near_names(tiny: Budget) -> None:
+    agent = pipeline.open_agent("keydoor-ppo")
+    with pytest.raises(ConceptsMissing, match="Did you mean has_key"):
+        pipeline.probe_agent(agent, ["haskey"], tiny)
+
+
+def test_a_probe_shows_every_control_and_the_gain_over_each(tiny: Budget) -> None:
+    block = pipeline.probe_agent(pipeline.open_agent("tetris-dqn"), ["piece_is_T"], tiny)
+    (primitive,) = block["primitives"]
+    assert primitive.metric and primitive.score is not None and primitive.score > 0.95
+    assert primitive.use == "untested"
+    found = block["probes"]["piece_is_T"]
+    for scores, gains in zip(found["scores"], found["gains"], strict=True):
+        for control in ("input", "untrained", "random", "task"):
+            assert gains[f"over {control}"] == pytest.approx(scores["score"] - scores[control], abs=0.002)
+    piece = next(row for row in found["gains"] if row["layer"] == "piece")
+    assert abs(piece["over untrained"]) < 0.1  # an untrained convolution separates the piece too

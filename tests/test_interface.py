@@ -1,0 +1,29 @@
+"""AgentScope from Python: a model in memory, and a strategy that SB3's own tools can play."""
+
+import numpy as np
+import pytest
+from stable_baselines3 import PPO
+from stable_baselines3.common.evaluation import evaluate_policy
+
+import agentscope
+from agentscope import records
+from agentscope.errors import EnvironmentMissing
+from agentscope.records import Budget
+
+TINY = Budget("tiny", 12, 12, 600, 600, 1, 40, 5, 120)
+
+
+def test_inspect_from_python_takes_a_model_in_memory_and_its_strategy_predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(records.BUDGETS, "quick", TINY)
+    model = PPO("MlpPolicy", "CartPole-v1", seed=0, n_steps=64, policy_kwargs={"net_arch": [64, 64]}, device="cpu")
+    found = agentscope.inspect(model, "CartPole-v1", seed=1)
+    assert "def strategy(state)" in str(found) and "<html" in found._repr_html_()
+    environment = model.get_env()
+    mean, _ = evaluate_policy(found.strategy, environment, n_eval_episodes=3, warn=False)  # type: ignore[arg-type]
+    assert mean > 0
+    observation = np.zeros(4, dtype=np.float32)
+    single, _ = found.strategy.predict(observation, deterministic=True)
+    batch, _ = found.strategy.predict(np.stack([observation] * 3))
+    assert single.shape == () and batch.tolist() == [int(single)] * 3
+    with pytest.raises(EnvironmentMissing):
+        agentscope.inspect(model)
