@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
-from jaxtyping import Bool, Float, Int, Int16, Shaped
+from jaxtyping import Bool, Float, Float64, Int, Int16, Shaped
 
 from agentscope.concepts import ActionConcept, Concept
 
@@ -45,6 +45,15 @@ class Edits:
     feature_names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Outcomes:
+    """Everything that a batch of steps may give: row i happens to states[parent[i]] with this probability."""
+
+    parent: Int[np.ndarray, "outcomes"]
+    probability: Float64[np.ndarray, "outcomes"]
+    transition: Transition
+
+
 @runtime_checkable
 class InspectableEnv(Protocol):
     """The required half of the inspectable-environment contract: pure, batched, counter-based randomness.
@@ -59,7 +68,8 @@ class InspectableEnv(Protocol):
         equivalent_actions(states) -> int16 (n, actions): the smallest action with the same successor and reward.
         edits(states) -> Edits: all one-feature changes of each state.
         enumerate() -> states: every state reachable from the ordinary start (terminal states left out).
-        optimal_values(states) -> float64 (n, actions): discounted optimal action values; ties at 1e-6.
+        optimal_values(states) -> float64 (n, actions): discounted optimal action values; ties at 1e-6. Where chance
+            acts, `outcomes(states, actions) -> Outcomes` says over what they are expectations.
         hidden_performance(states, actions, transition) -> float64 (n,).
         render_text(state) -> str; render_rgb(state) -> uint8 (h, w, 3).
         unseen_levels() -> InspectableEnv over levels that training never shows.

@@ -303,8 +303,16 @@ def _check_values(env: Any, trial: Trial) -> str:
     if values.dtype != np.float64 or values.shape != (len(states), env.action_space.n):
         broken(env, f"optimal_values gives {values.dtype} {values.shape}", "Give float64 (n, actions).")
     rows, actions, outcome = every_action(env, states)
+    following, chances = np.arange(len(rows)), np.ones(len(rows))
+    if getattr(env, "outcomes", None) is not None:  # chance acts: all that may follow, with its probability
+        possible = env.outcomes(states[rows], actions)
+        following, chances, outcome = possible.parent, possible.probability, possible.transition
+        totals = np.bincount(following, chances, minlength=len(rows))
+        if not np.allclose(totals, 1.0):
+            broken(env, f"the outcomes of a step have probabilities up to {totals.max():g}", "Let them add to 1.")
     later = np.where(legal_actions_of(env, outcome.states), env.optimal_values(outcome.states), -np.inf).max(axis=1)
-    expected = outcome.rewards + gamma * np.where(outcome.terminated, 0.0, later)
+    worth = chances * (outcome.rewards + gamma * np.where(outcome.terminated, 0.0, later))
+    expected = np.bincount(following, worth, minlength=len(rows))
     worst = float(np.abs(values[rows, actions] - expected).max(initial=0.0))
     if not worst <= TIE:
         found = f"optimal_values miss the Bellman equation by up to {worst:.3g}"

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 
-from agentscope_envs.gridworlds.keydoor import KeyDoor
+from agentscope.contracts import InspectableEnv
+from agentscope_envs.gridworlds import KeyDoor, OffSwitch, Shortcut, Supervisor
 from agentscope_envs.shell import GymShell
 from agentscope_envs.tetris.env import Tetris, TetrisSmall
 
 
-def make_keydoor(render_mode: str | None = None, **kwargs: Any) -> GymShell:
-    """Entry point of `AgentScope/KeyDoor-v0`; kwargs are those of `KeyDoor`."""
-    return GymShell(KeyDoor(**kwargs), render_mode)
+def entry_point(world: Callable[..., InspectableEnv]) -> Callable[..., GymShell]:
+    """What Gymnasium calls to make one of our worlds: it takes the arguments of the world, and a render mode."""
+
+    def make(render_mode: str | None = None, **kwargs: Any) -> GymShell:
+        return GymShell(world(**kwargs), render_mode)
+
+    return make
 
 
-def make_tetris(render_mode: str | None = None, **kwargs: Any) -> GymShell:
-    """Entry point of `AgentScope/Tetris-v0`; kwargs are those of `Tetris`."""
-    return GymShell(Tetris(**kwargs), render_mode)
-
-
-def make_tetris_small(render_mode: str | None = None, **kwargs: Any) -> GymShell:
-    """Entry point of `AgentScope/TetrisSmall-v0`; kwargs are those of `TetrisSmall`."""
-    return GymShell(TetrisSmall(**kwargs), render_mode)
-
+make_keydoor = entry_point(KeyDoor)
+make_offswitch = entry_point(OffSwitch)
+make_shortcut = entry_point(Shortcut)
+make_supervisor = entry_point(Supervisor)
+make_tetris = entry_point(Tetris)
+make_tetris_small = entry_point(TetrisSmall)
 
 ENTRY_POINTS = {
     "AgentScope/KeyDoor-v0": make_keydoor,
+    "AgentScope/OffSwitch-v0": make_offswitch,
+    "AgentScope/Shortcut-v0": make_shortcut,
+    "AgentScope/Supervisor-v0": make_supervisor,
     "AgentScope/Tetris-v0": make_tetris,
     "AgentScope/TetrisSmall-v0": make_tetris_small,
 }

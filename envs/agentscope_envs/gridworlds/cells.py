@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,25 @@ ENCODING = np.array(
     [[1, 0, 0], [2, 5, 0], [4, 4, 0], [4, 4, 1], [4, 4, 2], [5, 4, 0], [8, 1, 0], [9, 0, 0]], dtype=np.uint8
 )
 AGENT_OBJECT = 10  # FullyObsWrapper writes (10, 0, heading) over whatever the agent stands on
+WALL_OBJECT, BALL_OBJECT, BOX_OBJECT = 2, 6, 7
+
+COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")  # MiniGrid's numbering
+RED, GREEN, BLUE, PURPLE, YELLOW, GREY = range(6)
 
 DIRECTIONS = ("east", "south", "west", "north")  # MiniGrid's numbering; north is up
 ROW_STEPS = np.array([0, 1, 0, -1])
 COLUMN_STEPS = np.array([1, 0, -1, 0])
 
+Fields = Sequence[tuple[str, type[np.generic], tuple[int, ...]]]
+
 ACTIONS = ("turn_left", "turn_right", "forward", "pick_up", "toggle")
 TURN_LEFT, TURN_RIGHT, FORWARD, PICK_UP, TOGGLE = range(5)
 
 
-def state_dtype(size: int) -> np.dtype[Any]:
+def state_dtype(size: int, shown: Fields = ()) -> np.dtype[Any]:
     """The dtype of a state: the whole grid, the agent, and the bookkeeping that no observation shows.
+
+    `shown` are the fields of what the border wall shows beside the world (`panel.py`); there are none by default.
 
     `over` is set once the agent stands on the goal or in lava. `layout`, `steps`, `draw` and `seed` are bookkeeping:
     they say where the state came from, and are no part of its identity.
@@ -42,5 +51,6 @@ def state_dtype(size: int) -> np.dtype[Any]:
             ("has_key", np.uint8),
             ("over", np.uint8),
             ("grid", np.uint8, (size, size)),
+            *shown,
         ]
     )

@@ -25,6 +25,8 @@ from agentscope_envs.gridworlds.cells import (
     OPEN_DOOR,
     ROW_STEPS,
 )
+from agentscope_envs.gridworlds.editing import agent_cell, cells_of
+from agentscope_envs.gridworlds.searching import equal_grids
 
 UNREACHABLE = 99
 SIDES = ("ahead", "right", "behind", "left")
@@ -128,9 +130,8 @@ def _field(states: States, *, name: str, dtype: type[np.generic]) -> np.ndarray:
 
 
 def _holds(states: States, kinds: tuple[int, int]) -> np.ndarray:
-    grids = states["grid"]
-    held: np.ndarray = (grids >= kinds[0]) & (grids <= kinds[1])
-    return held.reshape(len(states), grids.shape[1] * grids.shape[2])
+    held: np.ndarray = (cells_of(states) >= kinds[0]) & (cells_of(states) <= kinds[1])
+    return held
 
 
 def _door_open(states: States) -> np.ndarray:
@@ -162,17 +163,13 @@ def _lava_near(states: States) -> np.ndarray:
 def _walks(states: States, kinds: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Group of equal grids of each state, and each group's fields of turns and moves, and of moves alone."""
     grids = np.ascontiguousarray(states["grid"])
-    rows = grids.reshape(len(states), grids.shape[1] * grids.shape[2])
-    group, representative = np.empty(len(states), dtype=np.int64), np.empty(len(states), dtype=np.int64)
-    distinct = grids[representative[: kernels.group_rows(rows, group, representative)]]
-    steps = np.full((len(distinct), rows.shape[1], 4), UNREACHABLE, dtype=np.int64)
-    cells = np.full((len(distinct), rows.shape[1]), UNREACHABLE, dtype=np.int64)
+    group, representative = equal_grids(grids)
+    distinct = grids[representative]
+    count = grids.shape[1] * grids.shape[2]
+    steps = np.full((len(distinct), count, 4), UNREACHABLE, dtype=np.int64)
+    cells = np.full((len(distinct), count), UNREACHABLE, dtype=np.int64)
     kernels.walk_fields(distinct, kinds[0], kinds[1], steps, cells)
     return group, steps, cells
-
-
-def _agent_cell(states: States) -> np.ndarray:
-    return states["row"].astype(np.int64) * states["grid"].shape[2] + states["column"]
 
 
 def _carried(states: States, kinds: tuple[int, int]) -> np.ndarray:
@@ -181,12 +178,12 @@ def _carried(states: States, kinds: tuple[int, int]) -> np.ndarray:
 
 def _distance(states: States, *, kinds: tuple[int, int]) -> np.ndarray:
     group, _, cells = _walks(states, kinds)
-    return np.where(_carried(states, kinds), 0, cells[group, _agent_cell(states)])
+    return np.where(_carried(states, kinds), 0, cells[group, agent_cell(states)])
 
 
 def _steps(states: States, *, kinds: tuple[int, int]) -> np.ndarray:
     group, steps, _ = _walks(states, kinds)
-    return np.where(_carried(states, kinds), 0, steps[group, _agent_cell(states), states["heading"]])
+    return np.where(_carried(states, kinds), 0, steps[group, agent_cell(states), states["heading"]])
 
 
 def _path(states: States, *, kinds: tuple[int, int]) -> np.ndarray:

@@ -14,6 +14,7 @@ from agentscope_envs.gridworlds.cells import (
     FORWARD,
     GOAL,
     KEY,
+    KINDS,
     LAVA,
     LOCKED_DOOR,
     OPEN_DOOR,
@@ -25,6 +26,7 @@ from agentscope_envs.gridworlds.cells import (
 )
 
 NONE = -1
+WALKABLE = np.array([kind in (EMPTY, OPEN_DOOR) for kind in range(len(KINDS))])  # what a walk leads over
 _FNV_OFFSET, _FNV_PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)
 
 
@@ -158,26 +160,29 @@ def walk_fields(grids, first, last, steps, cells):
         target = find_cell(grids[g], first, last)
         if target == NONE:
             continue
-        _count_cells(grids[g], target, cells[g], queue)
+        cells[g, target] = 0
+        queue[0] = target
+        spread_cells(grids[g], WALKABLE, cells[g], queue, 1)
         _count_steps(grids[g], target, steps[g], queue)
 
 
 @njit(cache=True)
-def _count_cells(grid, target, cells, queue):
+def spread_cells(grid, walkable, cells, queue, end):
+    """Count moves outwards from the first `end` cells of the queue, which are at 0, over the walkable kinds.
+
+    What is not yet counted holds more than any count that a grid can reach.
+    """
     size = grid.shape[0]
-    unreached = cells[target]
-    cells[target] = 0
-    queue[0] = target
-    begin, end = 0, 1
+    begin = 0
     while begin < end:
         cell = queue[begin]
         begin += 1
         for heading in range(4):
             row = cell // size - ROW_STEPS[heading]
             column = cell % size - COLUMN_STEPS[heading]
-            if not (0 <= row < size and 0 <= column < size) or cells[row * size + column] != unreached:
+            if not (0 <= row < size and 0 <= column < size):
                 continue
-            if grid[row, column] == EMPTY or grid[row, column] == OPEN_DOOR:
+            if cells[row * size + column] > cells[cell] + 1 and walkable[grid[row, column]]:
                 cells[row * size + column] = cells[cell] + 1
                 queue[end] = row * size + column
                 end += 1
@@ -308,29 +313,27 @@ def _spread_values(successor, gamma, values):
 
 
 @njit(cache=True)
-def action_values(states, group, representative, gamma, out):
+def action_values(grids, group, places, over, gamma, out):
     """Discounted optimal action values; states of one group share their grid but for the door's state.
 
-    `group` is sorted: the states of a grid follow one another, so that one table is held at a time.
+    `group` is sorted: the states of a grid follow one another, so that one table is held at a time. `places` holds a
+    row for each state: the key is carried, how the door stands (open 0, closed 1, locked 2), cell, heading.
     """
-    grid = states[0].grid.copy()
-    successor = np.empty((6 * grid.size * 4, out.shape[1]), np.int64)
+    cells = grids.shape[1] * grids.shape[2]
+    successor = np.empty((6 * cells * 4, out.shape[1]), np.int64)
     values = np.empty(len(successor))
     solved = NONE
-    for i in range(len(states)):
+    for i in range(len(group)):
         if group[i] != solved:
             solved = group[i]
-            grid[:] = states[representative[solved]].grid
+            grid = grids[solved]
             door, key = find_cell(grid, OPEN_DOOR, LOCKED_DOOR), find_cell(grid, KEY, KEY)
             _successors(grid, door, key, successor)
             _spread_values(successor, gamma, values)
-        state = states[i]
-        if state.over:
+        if over[i]:
             out[i, :] = 0.0
             continue
-        cell = state.row * grid.shape[0] + state.column
-        stands = 0 if door == NONE else state.grid[door // grid.shape[0], door % grid.shape[0]] - OPEN_DOOR
-        node = ((3 * state.has_key + stands) * grid.size + cell) * 4 + state.heading
+        node = ((3 * places[i, 0] + places[i, 1]) * cells + places[i, 2]) * 4 + places[i, 3]
         for action in range(out.shape[1]):
             after = successor[node, action]
             out[i, action] = 1.0 if after == NONE else -1.0 if after == NONE - 1 else gamma * values[after]

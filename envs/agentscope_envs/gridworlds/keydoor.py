@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float64, Int, Int16, UInt8
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Edits, Scalar, States, Transition
 from agentscope.errors import BadOption, ContractBroken
-from agentscope_envs.chance import draw_bits
 from agentscope_envs.gridworlds import edits, kernels, rendering
 from agentscope_envs.gridworlds.cells import (
     ACTIONS,
@@ -29,7 +28,13 @@ from agentscope_envs.gridworlds.cells import (
     state_dtype,
 )
 from agentscope_envs.gridworlds.concepts import keydoor_concepts
+from agentscope_envs.gridworlds.draws import FirstStates
+from agentscope_envs.gridworlds.editing import agent_cell
 from agentscope_envs.gridworlds.layouts import TRAIN, UNSEEN, layout_grid, layout_starts
+from agentscope_envs.gridworlds.panel import Panel, PanelOptions
+from agentscope_envs.gridworlds.panel_concepts import panel_concepts
+from agentscope_envs.gridworlds.pictures import draw_border, panel_lines
+from agentscope_envs.gridworlds.searching import equal_grids, reachable
 
 BALANCE = 5  # weight of an ordinary start among all reachable states: one state in seven has no key
 _LEVELS = {"train": TRAIN, "unseen": UNSEEN}
@@ -53,6 +58,8 @@ class KeyDoor:
             'balanced': as anywhere, but in about half of the states the key still lies on the floor.
         size: rows and columns of the grid, walls included: 7 to 13.
         max_steps: steps after which an episode is truncated.
+        lamp: a lamp on the border wall, lit in the share `lit` of the episodes, without any effect.
+        panel: what else the border wall shows (`PanelOptions`); nothing by default.
 
     Raises: BadOption: an argument has a value that means nothing.
     """
@@ -63,17 +70,28 @@ class KeyDoor:
     action_concepts: tuple[ActionConcept, ...] = ()
     reward_concepts: tuple[str, ...] = ()  # the reward is that of the task: no concept was put into it by hand
 
-    def __init__(self, layouts: str = "train", start: str = "start", *, size: int = 9, max_steps: int = 200) -> None:
+    def __init__(
+        self,
+        layouts: str = "train",
+        start: str = "start",
+        *,
+        size: int = 9,
+        max_steps: int = 200,
+        lamp: bool = False,
+        **panel: Unpack[PanelOptions],
+    ) -> None:
         if layouts not in _LEVELS:
             raise BadOption(f"layouts={layouts!r} means nothing: choose 'train' or 'unseen'.")
         if start not in ("start", "anywhere", "balanced"):
             raise BadOption(f"start={start!r} means nothing: choose 'start', 'anywhere' or 'balanced'.")
         if not 7 <= size <= 13 or max_steps < 1:
             raise BadOption(f"size={size}, max_steps={max_steps}: size goes from 7 to 13, max_steps from 1.")
-        self.kwargs: Mapping[str, Scalar] = {"layouts": layouts, "start": start, "size": size, "max_steps": max_steps}
+        self.panel = Panel(size, ACTIONS, lamp, **panel)
+        kwargs: dict[str, Scalar] = {"layouts": layouts, "start": start, "size": size, "max_steps": max_steps}
+        self.kwargs: Mapping[str, Scalar] = kwargs | dict(self.panel.options)
         self.levels = _LEVELS[layouts]
         self.start, self.size, self.max_steps = start, size, max_steps
-        self.state_dtype = state_dtype(size)
+        self.state_dtype = state_dtype(size, self.panel.fields)
         self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 10, (3, size, size), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.axes: Mapping[str, tuple[str, ...]] = {
@@ -81,24 +99,22 @@ class KeyDoor:
             "rows": tuple(f"row{row}" for row in range(size)),
             "columns": tuple(f"column{column}" for column in range(size)),
         }
-        self.concepts: tuple[Concept, ...] = keydoor_concepts(size)
+        self.concepts: tuple[Concept, ...] = (*keydoor_concepts(size), *panel_concepts(self.panel))
         if layouts == "unseen":
             self.unseen_levels = None  # type: ignore[assignment,method-assign]  # these are the unseen levels: not offered
 
     def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
         """First states of the episodes with these seeds: a layout, then one of its first states, uniformly."""
-        pool, begin = self._first_states
-        keys = np.asarray(seeds).astype(np.uint64)
-        level = _below(keys, 0, np.full(len(keys), len(self.levels)))
-        states: States = pool[begin[level] + _below(keys, 1, begin[level + 1] - begin[level])]
-        states["seed"] = keys
-        states["draw"] = 2
+        states = self._first_states.draw(np.asarray(seeds).astype(np.uint64))
+        self.panel.draw(states, 2)
+        states["draw"] = 2 + self.panel.draws
         return states
 
     def observe(self, states: States) -> UInt8[np.ndarray, "states 3 rows columns"]:
         """MiniGrid's full observation: planes of object, colour and state ids; rows from the top."""
         observations = np.empty((len(states), 3, self.size, self.size), dtype=np.uint8)
         kernels.observe_batch(states, observations)
+        self.panel.paint(states, observations)
         return observations
 
     def states_from(self, observations: UInt8[np.ndarray, "states 3 rows columns"]) -> States:
@@ -118,6 +134,7 @@ class KeyDoor:
         no_door = ~((grid >= OPEN_DOOR) & (grid <= LOCKED_DOOR)).any(axis=(1, 2))
         grid[rows, states["row"], states["column"]] = np.where(no_door, OPEN_DOOR, EMPTY)
         states["grid"] = grid
+        self.panel.read(seen, states)
         return states
 
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
@@ -126,6 +143,7 @@ class KeyDoor:
         rewards = np.empty(len(states))
         terminated, truncated = np.empty((2, len(states)), dtype=bool)
         kernels.step_batch(states, chosen, self.max_steps, after, rewards, terminated, truncated)
+        self.panel.remember(states, after, chosen)
         return Transition(after, rewards, terminated, truncated)
 
     def legal_actions(self, states: States) -> Bool[np.ndarray, "states actions"]:
@@ -133,20 +151,28 @@ class KeyDoor:
         return np.ones((len(states), len(ACTIONS)), dtype=bool)
 
     def equivalent_actions(self, states: States) -> Int16[np.ndarray, "states actions"]:
-        """The smallest action with the same successor (the step counter aside) and the same reward."""
+        """The smallest action with the same successor (the step counter aside) and the same reward.
+
+        Where the last actions are shown, two actions are the same only once the episode is over.
+        """
         equivalent = np.empty((len(states), len(ACTIONS)), dtype=np.int16)
         kernels.same_effect(states, equivalent)
+        if self.panel.shown_actions:
+            equivalent[states["over"] == 0] = np.arange(len(ACTIONS))
         return equivalent
 
     def identity(self, states: States) -> UInt8[np.ndarray, "states bytes"]:
-        """What makes two states the same: grid, agent and key; not the seed, the step counter or the layout."""
+        """What makes two states the same: grid, agent, key and panel; not the seed, the step counter or the layout."""
         fields = ("row", "column", "heading", "has_key", "over")
         agent = np.stack([states[field] for field in fields], axis=1)
-        return np.concatenate([agent, states["grid"].reshape(len(states), self.size**2)], axis=1)
+        grids = states["grid"].reshape(len(states), self.size**2)
+        return np.concatenate([agent, grids, self.panel.identity(states)], axis=1)
 
     def enumerate(self) -> States:
-        """Every non-terminal state reachable from an ordinary start of any layout, step counter and seed 0."""
-        return self._reachable.copy()
+        """Every non-terminal state reachable from an ordinary start of any layout; seed and uncounted steps are 0."""
+        if not self.panel.has_history:
+            return self.panel.combine(self._reachable)
+        return self.panel.combine(reachable(self._first_states.pool, self._remembering, self._codes))
 
     def optimal_values(self, states: States) -> Float64[np.ndarray, "states actions"]:
         """Discounted optimal value of each action, the time limit left out; 0 where the episode is over.
@@ -155,28 +181,30 @@ class KeyDoor:
         """
         if not len(states):
             return np.empty((0, len(ACTIONS)))
-        doors = ((states["grid"] >= OPEN_DOOR) & (states["grid"] <= LOCKED_DOOR)).sum(axis=(1, 2))
+        counted = ((states["grid"] >= OPEN_DOOR) & (states["grid"] <= LOCKED_DOOR)).sum(axis=(1, 2))
         keys = (states["grid"] == KEY).sum(axis=(1, 2)) + states["has_key"]
-        if max(doors.max(), keys.max()) > 1:
+        if max(counted.max(), keys.max()) > 1:
             raise ContractBroken(
-                f"A state holds {keys.max()} keys and {doors.max()} doors, but KeyDoor's optimal values are "
+                f"A state holds {keys.max()} keys and {counted.max()} doors, but KeyDoor's optimal values are "
                 "defined for at most one of each. Leave such states out."
             )
+        doors = np.where((states["grid"] >= OPEN_DOOR) & (states["grid"] <= LOCKED_DOOR), states["grid"], OPEN_DOOR)
+        stands = doors.max(axis=(1, 2)).astype(np.int64) - OPEN_DOOR
+        places = np.stack([states["has_key"], stands, agent_cell(states), states["heading"]], axis=1)
         grids = states["grid"].copy()
         grids[(grids == OPEN_DOOR) | (grids == CLOSED_DOOR)] = LOCKED_DOOR
-        group, representative = _grouped(grids)
+        group, representative = equal_grids(grids)
         order = np.argsort(group, kind="stable")
-        values = np.empty((len(states), len(ACTIONS)))
-        sorted_values = np.empty_like(values)
-        rank = np.empty(len(states), dtype=np.int64)
-        rank[order] = np.arange(len(states))
-        kernels.action_values(states[order], group[order], rank[representative], self.gamma, sorted_values)
+        values, sorted_values = np.empty((2, len(states), len(ACTIONS)))
+        kernels.action_values(
+            grids[representative], group[order], places[order], states["over"][order], self.gamma, sorted_values
+        )
         values[order] = sorted_values
         return values
 
     def edits(self, states: States) -> Edits:
-        """All one-feature changes: the agent's cell or heading, the key, the door, the goal, the kind of one cell."""
-        return edits.edit_states(states)
+        """All one-feature changes: the agent's cell or heading, the key, the door, the goal, one cell, the panel."""
+        return edits.edit_states(states, self.panel)
 
     def episode_statistics(self, states: States) -> dict[str, np.ndarray]:
         """Whether the agent stands on the goal (1) or not (0)."""
@@ -184,16 +212,19 @@ class KeyDoor:
         return {"goals": (here == GOAL).astype(np.int64)}
 
     def render_text(self, state: States | np.void) -> str:
-        """The grid as characters, with what the agent carries."""
-        return rendering.render_text(state)
+        """The grid as characters, with what the agent carries and what the border wall shows."""
+        return "\n".join([rendering.render_text(state), *panel_lines(np.atleast_1d(state), self.panel)])
 
     def render_rgb(self, state: States | np.void) -> UInt8[np.ndarray, "height width 3"]:
         """The grid as coloured tiles of 16 pixels."""
-        return rendering.render_rgb(state)
+        image = rendering.render_rgb(state)
+        if self.panel.options:
+            draw_border(image, self.observe(np.atleast_1d(state))[0])
+        return image
 
     def unseen_levels(self) -> KeyDoor:
         """The same environment on the layouts that training never shows."""
-        return KeyDoor("unseen", self.start, size=self.size, max_steps=self.max_steps)
+        return KeyDoor(**{**self.kwargs, "layouts": "unseen"})  # type: ignore[arg-type]
 
     @cached_property
     def _ordinary_starts(self) -> States:
@@ -208,50 +239,38 @@ class KeyDoor:
 
     @cached_property
     def _reachable(self) -> States:
-        """Breadth first from the ordinary starts; sorted by layout, key, door, cell and heading."""
-        frontier = self._ordinary_starts
-        found: dict[int, np.void] = {}
-        while len(frontier):
-            found.update(zip(self._codes(frontier).tolist(), frontier, strict=True))
-            everyone = np.repeat(frontier, len(ACTIONS))
-            outcome = self.step(everyone, np.tile(np.arange(len(ACTIONS)), len(frontier)))
-            following = outcome.states[~outcome.terminated]
-            codes, first = np.unique(self._codes(following), return_index=True)
-            new = np.array([code not in found for code in codes.tolist()], dtype=bool)
-            frontier = following[first[new]]
-        reachable = np.array([found[code] for code in sorted(found)], dtype=self.state_dtype)
-        for field in ("seed", "draw", "steps"):
-            reachable[field] = 0
-        return reachable
+        """Every state without its past and its panel; sorted by layout, key, door, cell and heading."""
+        return reachable(self._ordinary_starts, self._forgetting, self._codes)
+
+    def _forgetting(self, states: States) -> States:
+        """What may follow these states, with the panel and the bookkeeping as at the start."""
+        following = self._remembering(states)
+        for field in ("steps", *(name for name, _, _ in self.panel.fields)):
+            following[field] = 0
+        return following
+
+    def _remembering(self, states: States) -> States:
+        """What may follow these states; steps count as far as they are shown."""
+        everyone = np.repeat(states, len(ACTIONS))
+        outcome = self.step(everyone, np.tile(np.arange(len(ACTIONS)), len(states)))
+        following = outcome.states[~outcome.terminated]
+        following["steps"] = self.panel.counted(following)
+        return following
 
     def _codes(self, states: States) -> np.ndarray:
-        """One number for each state of a known layout: layout, key, door, cell, heading."""
+        """One number for each state of a known layout: layout, key, door, cell, heading, past."""
         doors = (states["grid"] == OPEN_DOOR).any(axis=(1, 2)) + 2 * (states["grid"] == CLOSED_DOOR).any(axis=(1, 2))
         code = states["layout"].astype(np.int64)
         parts = ((states["has_key"], 2), (doors, 3), (states["row"], self.size), (states["column"], self.size))
-        for part, length in (*parts, (states["heading"], 4)):
+        for part, length in (*parts, (states["heading"], 4), (self.panel.history_codes(states), self.panel.histories)):
             code = code * length + part
         return code
 
     @cached_property
-    def _first_states(self) -> tuple[States, np.ndarray]:
-        """States an episode may start in, layout by layout, and where each layout's begin."""
+    def _first_states(self) -> FirstStates:
+        """States that an episode may start in."""
         pool = self._ordinary_starts if self.start == "start" else self._reachable
         if self.start == "balanced":
             pool = np.concatenate([pool, *[self._ordinary_starts] * BALANCE])
             pool = pool[np.argsort(pool["layout"], kind="stable")]
-        return pool, np.searchsorted(pool["layout"], np.arange(self.levels.start, self.levels.stop + 1))
-
-
-def _below(seeds: np.ndarray, draw: int, bounds: np.ndarray) -> np.ndarray:
-    """One draw from 0 to bound - 1 for each seed."""
-    bits = draw_bits(seeds, np.full(len(seeds), draw)) >> np.uint64(32)
-    return (bits * bounds.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-
-
-def _grouped(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which grids are equal: the group of each, and the index of each group's first."""
-    rows = np.ascontiguousarray(grids).reshape(len(grids), grids.shape[1] * grids.shape[2])
-    group, representative = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
-    groups = kernels.group_rows(rows, group, representative)
-    return group, representative[:groups]
+        return FirstStates.of(pool, self.levels)

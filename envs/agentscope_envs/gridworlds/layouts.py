@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import UInt8
 
-from agentscope_envs.chance import draw_bits
 from agentscope_envs.gridworlds.cells import EMPTY, GOAL, KEY, LAVA, LOCKED_DOOR, WALL
+from agentscope_envs.gridworlds.draws import LayoutDraws
 
 TRAIN = range(64)
 UNSEEN = range(64, 96)
@@ -17,22 +17,9 @@ _FAMILY = 0x4B6579446F6F72  # "KeyDoor": another number here is another family o
 Cell = tuple[int, int]
 
 
-class _Draws:
-    """Whole numbers below a bound, one after the other, from the counter-based stream of one layout."""
-
-    def __init__(self, layout: int, size: int) -> None:
-        self.seed = np.array([_FAMILY + 1_000 * layout + size], dtype=np.uint64)
-        self.drawn = 0
-
-    def below(self, bound: int) -> int:
-        bits = int(draw_bits(self.seed, np.array([self.drawn]))[0])
-        self.drawn += 1
-        return (bits >> 32) * bound >> 32
-
-
 @lru_cache(maxsize=512)
 def _layout(index: int, size: int) -> tuple[bytes, bytes]:
-    draws = _Draws(index, size)
+    draws = LayoutDraws(_FAMILY + 1_000 * index + size)
     while True:
         grid, wall, door = _draft(draws, size)
         if _is_sound(grid, wall, door):
@@ -59,7 +46,7 @@ def layout_starts(index: int, size: int) -> list[Cell]:
     return [(int(row), int(column)) for row, column in np.argwhere(starts)]
 
 
-def _draft(draws: _Draws, size: int) -> tuple[np.ndarray, int, Cell]:
+def _draft(draws: LayoutDraws, size: int) -> tuple[np.ndarray, int, Cell]:
     """Two rooms side by side, a door between them, stubs of wall, one key, one goal, and one to four cells of lava."""
     grid = np.full((size, size), EMPTY, dtype=np.uint8)
     grid[[0, -1], :] = WALL
@@ -77,7 +64,7 @@ def _draft(draws: _Draws, size: int) -> tuple[np.ndarray, int, Cell]:
     return grid, wall, door
 
 
-def _add_stub(grid: np.ndarray, draws: _Draws, wall: int) -> None:
+def _add_stub(grid: np.ndarray, draws: LayoutDraws, wall: int) -> None:
     """One or two cells of wall that grow from the upper or lower edge, or sideways from the wall between the rooms."""
     size = len(grid)
     length, side = 1 + draws.below(2), draws.below(4)
@@ -92,7 +79,7 @@ def _add_stub(grid: np.ndarray, draws: _Draws, wall: int) -> None:
         grid[along, wall + 1 : min(wall + 1 + length, size - 2)] = WALL
 
 
-def _free_cell(grid: np.ndarray, draws: _Draws, columns: range) -> Cell:
+def _free_cell(grid: np.ndarray, draws: LayoutDraws, columns: range) -> Cell:
     rows, offsets = np.nonzero(grid[:, columns.start : columns.stop] == EMPTY)
     chosen = draws.below(len(rows))
     return int(rows[chosen]), int(offsets[chosen]) + columns.start
