@@ -1,11 +1,14 @@
-"""Networks for tests: whoever needs one adds `scores`, `observation_shape` and `actions`."""
+"""Networks for tests: whoever needs one adds `observation_shape`, `actions`, and what it is asked for."""
 
 
 class ClosedNetwork:
-    """A network into which nobody looks: it has scores, and neither layers nor weights to show."""
+    """A network that has nothing to show: no layers, no weights, no scores."""
 
     name, sha256, algorithm, parameters = "closed", "0" * 64, "PPO", 8
     layers, architecture, notices = (), {}, ()
+
+    def scores(self, observations, legal=None):
+        raise KeyError("scores")
 
     def activations(self, observations, layer):
         raise KeyError(layer)

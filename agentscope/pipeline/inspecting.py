@@ -101,7 +101,7 @@ def extract_strategy(
     strategy = replace(search.strategy, text=signed(search.strategy.text, agent))
     baseline = None
     if fitted.best is not None:
-        bars = replace(options, max_lines=max(strategy.lines, 1), max_constants=max(strategy.constants, 1))
+        bars = replace(options, near=0.0, max_lines=max(strategy.lines, 1), max_constants=max(strategy.constants, 1))
         generator = run.streams.generator("search")
         baseline = strategies.fit_to_optimal(agent.env, fitted, strategy.form, options=bars, generator=generator)
     return strategy, search, baseline

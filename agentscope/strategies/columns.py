@@ -9,10 +9,12 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from agentscope.concepts import Concept
+from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
 from agentscope.language import vocabulary_of
 from agentscope.strategies.naming import constants
+
+FEW_VALUES = 12  # most entries of a table of a count
 
 
 @dataclass(frozen=True)
@@ -85,24 +87,45 @@ def action_columns(env: InspectableEnv, states: States, *, absolute: bool = Fals
 
 @dataclass(frozen=True)
 class ActionTable:
-    """A choice of each (state, action), e.g. which piece lies how: one constant for each label.
+    """A choice or small count of each (state, action), e.g. which piece lies how: one constant for each value.
 
     Attributes:
-        values: whether each (state, action) has each label.
+        of: the expression whose values these are; `text` the index into the table, from 0.
+        values: whether each (state, action) has each value.
+        choice: whether the values are labels, which have no order; a count could also be a term of a sum.
     """
 
+    of: str
     text: str
     values: Bool[np.ndarray, "states actions labels"]
+    choice: bool
 
 
 def action_tables(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[ActionTable, ...]:
-    """Every action concept that is a choice, without axes, as a table."""
-    declared = [c for c in action_concepts_of(env) if c.kind == "choice" and not c.axis]
-    return tuple(
-        ActionTable(f"{c.name}(a)", np.asarray(c.measure(states))[:, :, None] == np.arange(len(c.choices)))
-        for c in declared
-        if absolute or not c.absolute
-    )
+    """Every action concept that is a choice, or a count with few values, as tables, place by place."""
+    tables: list[ActionTable] = []
+    for declared in action_concepts_of(env):
+        domain = _few_values(declared)
+        if domain is None or (declared.absolute and not absolute):
+            continue
+        values = np.asarray(declared.measure(states))
+        shift = "" if domain[0] == 0 else f" {'-' if domain[0] > 0 else '+'} {abs(domain[0])}"
+        for place, index in _places(env, declared.axis):
+            of = f"{declared.name}(a{''.join(f', {part}' for part in index)})"
+            cell = np.moveaxis(values, (0, 1), (-2, -1))[place]
+            taken = cell[:, :, None] == np.arange(*domain)
+            tables.append(ActionTable(of, f"{of}{shift}", taken, declared.kind == "choice"))
+    return tuple(tables)
+
+
+def _few_values(concept: ActionConcept) -> tuple[int, int] | None:
+    """First value and the one after the last of a concept that fits a table, else None."""
+    if concept.kind == "choice":
+        return 0, len(concept.choices)
+    if concept.kind != "count" or concept.low is None or concept.high is None:
+        return None
+    domain = int(concept.low), int(concept.high) + 1
+    return domain if domain[1] - domain[0] <= FEW_VALUES else None
 
 
 def _expand(env: InspectableEnv, concept: Concept, values: np.ndarray, form: str) -> Iterator[ActionColumn]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 LOSS = 0.001  # agreement that rounding may cost
-WHOLES = (9, 15, 25, 40, 60, 99, 150, 250, 400, 999)  # largest whole numbers to try
+WHOLES = (9, 15, 25, 40, 60, 99, 150, 250, 400, 650, 999, 1_500, 2_500, 4_000)  # largest whole numbers to try
 SCALES = 12  # scales tried in one decade: a score may be multiplied by any positive number
 
 

@@ -1,6 +1,6 @@
 """Probing finds what a compiled network is known to hold, and where; controls tell it from what was there anyway."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -9,37 +9,23 @@ from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Layer
 from agentscope.errors import BadOption, ConceptsMissing, EmptySample
 from agentscope.probes import LabelledStates, Readouts, find_primitives, probe_concept, probe_concepts
+from tests.toy_networks import ClosedNetwork
 
 BITS = 12
 
 
 @dataclass(frozen=True)
-class Compiled:
+class Compiled(ClosedNetwork):
     """A network of two layers given as functions of the observation."""
 
     first: object
     second: object
     layers: tuple = (Layer("first", (8,), ("",)), Layer("second", (9,), ("",)))
-    name: str = "compiled"
-    sha256: str = "0" * 64
-    algorithm: str = "DQN"
-    parameters: int = 0
-    architecture: dict = field(default_factory=dict)
-    notices: tuple = ()
     observation_shape: tuple = (BITS,)
     actions: int = 2
 
     def activations(self, observations, layer):
         return (self.first if layer == "first" else self.second)(observations).astype(np.float32)
-
-    def scores(self, observations, legal=None):
-        raise NotImplementedError
-
-    def with_patch(self, layer, patch):
-        raise NotImplementedError
-
-    def weights(self):
-        return {}
 
 
 def dense(seed, inputs, width):

@@ -17,23 +17,18 @@ from agentscope.probes.scoring import score
 from agentscope.probes.sources import View, input_source, random_source, raw_input, view_of
 from agentscope.probes.splits import VALIDATION, split_episodes
 from agentscope.probes.targets import action_layout, draw_donors, make_target
+from tests.toy_networks import ClosedNetwork
 
 WIDTH = 6
 STATE = np.dtype([("layout", np.int16), ("value", np.float64)])
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(ClosedNetwork):
     """One layer of 10 channels along the columns: each column's own sum stands in one of them, times a sign."""
 
     channels: int = 10
     layers: tuple = (Layer("columns", (10, WIDTH), ("", "columns")),)
-    name: str = "columns"
-    sha256: str = "0" * 64
-    algorithm: str = "DQN"
-    parameters: int = 0
-    architecture: dict = field(default_factory=dict)
-    notices: tuple = ()
     observation_shape: tuple = (4, WIDTH)
     actions: int = 2 * WIDTH
 
@@ -41,15 +36,6 @@ class Columns:
         sums = observations.sum(axis=1).astype(np.float32)
         channels = np.random.default_rng(0).normal(size=(self.channels, 1)).astype(np.float32)
         return sums[:, None, :] * channels + channels
-
-    def scores(self, observations, legal=None):
-        raise NotImplementedError
-
-    def with_patch(self, layer, patch):
-        raise NotImplementedError
-
-    def weights(self):
-        return {}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """States that come in chunks and are forgotten give the readouts of all states at once, in memory that stays flat."""
 
 import tracemalloc
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,21 +13,16 @@ from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Layer
 from agentscope.errors import BadOption, ContractBroken, EmptySample
 from agentscope.probes import LabelledStates, StreamedProbe
+from tests.toy_networks import ClosedNetwork
 
 WIDTH, UNITS = 5, 12
 
 
 @dataclass(frozen=True)
-class Small:
+class Small(ClosedNetwork):
     """A layer of random features, and one that keeps the columns apart: each cell and its square."""
 
     layers: tuple = (Layer("mixed", (UNITS,), ("",)), Layer("columns", (8, WIDTH), ("", "columns")))
-    name: str = "small"
-    sha256: str = "0" * 64
-    algorithm: str = "DQN"
-    parameters: int = 0
-    architecture: dict = field(default_factory=dict)
-    notices: tuple = ()
     observation_shape: tuple = (4, WIDTH)
     actions: int = 2 * WIDTH
 
@@ -37,15 +32,6 @@ class Small:
         if layer == "mixed":
             return np.maximum(flat @ rng.normal(size=(4 * WIDTH, UNITS)).astype(np.float32), 0)
         return np.concatenate([observations, observations**2], axis=1).astype(np.float32)
-
-    def scores(self, observations, legal=None):
-        raise NotImplementedError
-
-    def with_patch(self, layer, patch):
-        raise NotImplementedError
-
-    def weights(self):
-        return {}
 
 
 def concept(name, kind="count", made=Concept, **more):

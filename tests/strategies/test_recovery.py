@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agentscope.concepts import ActionConcept
 from agentscope.strategies import Judge, Options, Study, lessons_from, search_strategy
 from agentscope.strategies.linear_form import LinearTest
 from agentscope.strategies.regime_form import LinearRegimes
 from agentscope.strategies.score_form import AfterstateScore, ShortScore
+from agentscope.strategies.tabled_form import TabledScore
 from agentscope.strategies.tree_form import TreeOfTests
 
 TREE = """def strategy(state):
@@ -81,6 +83,25 @@ def test_short_score_finds_the_constant_of_an_action(stacks, taught_by):
     study = Study(stacks, lessons_from(decide, stacks, stacks.reset(seeds), seeds))
     texts = ShortScore().fit(study, (1, 2), np.random.default_rng(0))
     assert max(_fresh_agreement(stacks, decide, text, np.arange(10_000, 12_000)) for text in texts) >= 0.95
+
+
+def test_a_table_of_a_count_is_recovered(stacks, taught_by):
+    """A step up of 1 is liked and of 2 is not: no weight on the step says that."""
+    steps = ActionConcept(
+        name="steps_up", kind="count", low=-2, high=3, doc="step from the left neighbour, clipped",
+        measure=lambda s: np.clip(s["heights"] - np.roll(s["heights"], 1, axis=1), -2, 3)[:, [0, 1, 2, 3, 4, 0]],
+    )  # fmt: skip
+    stacks.action_concepts = (*stacks.action_concepts, steps)
+    wanted = "(2, 7, 0, 9, 1, 5)[steps_up(a) + 2]"
+    text = f"def strategy(state):\n    return argmax(actions, key=lambda a: 3 * {wanted} - lands(a))\n"
+    decide = taught_by(stacks, text)
+    seeds = np.arange(1_500)
+    study = Study(stacks, lessons_from(decide, stacks, stacks.reset(seeds), seeds))
+    tabled = TabledScore().fit(study, (4,), np.random.default_rng(0))
+    summed = AfterstateScore().fit(study, (4, 8), np.random.default_rng(0))
+    right = [_fresh_agreement(stacks, decide, each, np.arange(10_000, 12_000)) for each in (*tabled, *summed)]
+    assert right[0] >= 0.97 and "[steps_up(a) + 2]" in tabled[0]
+    assert max(right[1:]) < right[0] - 0.1
 
 
 def test_regimes_of_linear_tests_are_recovered(points, taught_by):
