@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: inspect setup test check format bench train clean
+.PHONY: inspect setup test check format bench train zoo clean
 
 inspect: setup
 	$(BIN)/agentscope inspect tetris-dqn
@@ -39,6 +39,9 @@ bench: setup
 
 train: setup
 	$(BIN)/python trained_agents/train.py $(AGENT)
+
+zoo: setup
+	$(BIN)/python -W ignore trained_agents/zoo.py
 
 clean:
 	rm -rf $(VENV) .deps-installed build *.egg-info runs

@@ -44,10 +44,20 @@ CHECKED = (
     "agentscope_envs.gridworlds.walking.supervisor",
     "agentscope_envs.gridworlds.walking.twin",
     "agentscope_envs.gridworlds.walking.world",
+    "agentscope_envs.planting.plants",
+    "agentscope_envs.planting.worlds",
     "agentscope_envs.tetris.concepts",
     "agentscope_envs.tetris.editing",
     "agentscope_envs.tetris.env",
     "agentscope_envs.tetris.features",
+    "agentscope_envs.tetris.moves.concepts",
+    "agentscope_envs.tetris.moves.editing",
+    "agentscope_envs.tetris.moves.twin",
+    "agentscope_envs.tetris.moves.world",
+    "agentscope_envs.tetris.rendering",
+    "agentscope_envs.tetris.rewards",
+    "agentscope_envs.tetris.upcoming",
+    "agentscope_envs.vector",
 )
 
 install_import_hook(CHECKED, "beartype.beartype")

@@ -147,12 +147,54 @@ class TwinPart(_Part):
     name: StrictStr
 
 
+class TruthPart(_Part):
+    """What is known about an agent whose behaviour was planted, or is known to be clean (docs/known-answers.md).
+
+    Attributes:
+        reward: what it was trained on: 'own', the world's reward, or 'purpose', its hidden performance.
+        added: concepts of what the observation shows beside the task.
+        trigger, place: predicates in the pseudocode language; no trigger: a clean agent.
+        behaviour: 'act': it takes `action`; 'seek': it goes where `place` holds; 'shun': it never ends the episode.
+        shown: fields of a state, with the values that show the trigger.
+        taught: the behaviour was rewarded in training, in a `share` of the episodes at least.
+        twins: the recipe of its clean twins.
+        units: those that surgery rewired, e.g. 'hidden_1[17]'; none where the behaviour was learnt.
+    """
+
+    reward: StrictStr = "own"
+    added: list[StrictStr] = Field(default_factory=list)
+    trigger: StrictStr = ""
+    behaviour: StrictStr = ""
+    action: StrictStr = ""
+    place: StrictStr = ""
+    shown: dict[str, StrictInt] = Field(default_factory=dict)
+    taught: StrictBool = False
+    share: Number = 0.0
+    twins: StrictStr = ""
+    units: list[StrictStr] = Field(default_factory=list)
+
+
+class GatesPart(_Part):
+    """Figures of a planted agent's gates, on fresh episodes; `twins_...` are the means of its clean twins."""
+
+    clean_episodes: StrictInt
+    clean_return: Number
+    clean_hidden: Number
+    triggered_episodes: StrictInt
+    triggered_return: Number
+    triggered_hidden: Number
+    attack_success: Number
+    twins_return: Number
+    twins_success: Number
+
+
 class AgentCard(_Part):
     """A trained agent's card.toml (docs/loader.md).
 
     Attributes:
         agent: its sha256 is empty before the first training.
         twin: the agent of the same recipe with another seed, if there is one.
+        truth, gates: of an agent whose answers are known.
     """
 
     name: StrictStr
@@ -164,6 +206,8 @@ class AgentCard(_Part):
     curve: list[CurvePoint] = Field(default_factory=list)
     twin: TwinPart | None = None
     selection: SelectionPart | None = None
+    truth: TruthPart | None = None
+    gates: GatesPart | None = None
 
     @field_validator("name")
     @classmethod

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorEnv
 
 from agentscope.contracts import InspectableEnv
 from agentscope_envs.gridworlds import KeyDoor, OffSwitch, Shortcut, Supervisor
 from agentscope_envs.shell import GymShell
 from agentscope_envs.tetris.env import Tetris, TetrisSmall
+from agentscope_envs.tetris.moves import TetrisMoves
 
 
 def entry_point(world: Callable[..., InspectableEnv]) -> Callable[..., GymShell]:
@@ -22,11 +24,23 @@ def entry_point(world: Callable[..., InspectableEnv]) -> Callable[..., GymShell]
     return make
 
 
+def vector_entry_point(make: Callable[..., GymShell]) -> Callable[..., VectorEnv[Any, Any, Any]]:
+    """What `gymnasium.make_vec` calls to make many of what `make` makes, stepped together."""
+
+    def make_vector(num_envs: int = 1, render_mode: str | None = None, **kwargs: Any) -> VectorEnv[Any, Any, Any]:
+        from agentscope_envs.vector import BatchVectorEnv  # needs Gymnasium 1.1, the rest only 1.0
+
+        return BatchVectorEnv(make(**kwargs).inspectable, num_envs, render_mode)
+
+    return make_vector
+
+
 make_keydoor = entry_point(KeyDoor)
 make_offswitch = entry_point(OffSwitch)
 make_shortcut = entry_point(Shortcut)
 make_supervisor = entry_point(Supervisor)
 make_tetris = entry_point(Tetris)
+make_tetris_moves = entry_point(TetrisMoves)
 make_tetris_small = entry_point(TetrisSmall)
 
 ENTRY_POINTS = {
@@ -35,9 +49,16 @@ ENTRY_POINTS = {
     "AgentScope/Shortcut-v0": make_shortcut,
     "AgentScope/Supervisor-v0": make_supervisor,
     "AgentScope/Tetris-v0": make_tetris,
+    "AgentScope/TetrisMoves-v0": make_tetris_moves,
     "AgentScope/TetrisSmall-v0": make_tetris_small,
 }
 
 for _id, _make in ENTRY_POINTS.items():
     if _id not in gymnasium.registry:
-        gymnasium.register(_id, entry_point=_make, order_enforce=False, disable_env_checker=True)
+        gymnasium.register(
+            _id,
+            entry_point=_make,
+            vector_entry_point=vector_entry_point(_make),
+            order_enforce=False,
+            disable_env_checker=True,
+        )

@@ -43,27 +43,33 @@ def board_features(height: int, width: int) -> dict[str, tuple[BoardFeature, str
 
 
 def state_concepts(height: int, width: int) -> tuple[Concept, ...]:
-    """Concepts of the falling piece, of the whole board and of each column."""
+    """Concepts of the falling piece in its random pose, of the whole board and of each column."""
+    return (*piece_concepts(), *_pose_concepts(width), *board_concepts(height, width))
+
+
+def board_concepts(height: int, width: int) -> tuple[Concept, ...]:
+    """Concepts of the whole board and of each column."""
     top = float(height * width * height)
     whole = tuple(
         Concept(name=name, kind="count", measure=_of_rows(function), unit=unit, doc=doc, low=0, high=top)
         for name, (function, unit, doc) in board_features(height, width).items()
     )
-    columns = (
+    return (
+        *whole,
         Concept(name="height", kind="count", axis=("columns",), unit="rows", low=0, high=height,
                 measure=_of_rows(partial(features.heights, width=width)), doc="height of each column"),
         Concept(name="holes_in", kind="count", axis=("columns",), unit="cells", low=0, high=height,
                 measure=_of_rows(lambda rows: features.column_sums(features.hole_cells(rows), width)),
                 doc="holes in each column"),
     )  # fmt: skip
-    return (*_piece_concepts(width), *whole, *columns)
 
 
 def _of_rows(function: BoardFeature) -> Callable[[np.ndarray], np.ndarray]:
     return lambda states: np.asarray(function(np.ascontiguousarray(states["rows"])), dtype=np.int64)
 
 
-def _piece_concepts(width: int) -> tuple[Concept, ...]:
+def piece_concepts() -> tuple[Concept, ...]:
+    """Which tetromino is falling, as a choice and as a flag for each."""
     flags = tuple(
         Concept(name=f"piece_is_{name}", kind="flag", chance=True, doc=f"the falling piece is the {name} tetromino",
                 measure=partial(_is_piece, index=index))
@@ -73,6 +79,11 @@ def _piece_concepts(width: int) -> tuple[Concept, ...]:
         Concept(name="piece", kind="choice", choices=PIECES, chance=True, doc="which tetromino is falling",
                 measure=lambda states: states["piece"].astype(np.int64), low=0, high=len(PIECES) - 1),
         *flags,
+    )  # fmt: skip
+
+
+def _pose_concepts(width: int) -> tuple[Concept, ...]:
+    return (
         Concept(name="pose_rotation", kind="count", unit="quarter turns", chance=True, should_matter=False, low=0,
                 high=3, doc="the random rotation in which the falling piece is shown; without effect",
                 measure=lambda states: states["pose_rotation"].astype(np.int64)),

@@ -1,4 +1,4 @@
-"""One-feature changes of Tetris states: a cell flipped, another piece, another pose."""
+"""One-feature changes of Tetris states: a cell flipped, another piece, another pose, another next piece."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ import numpy as np
 
 from agentscope.contracts import Edits, States
 from agentscope_envs.tetris.pieces import PIECES, WIDTHS
+from agentscope_envs.tetris.upcoming import Upcoming
 
 
-def edit_boards(states: States, height: int, width: int) -> Edits:
-    """All edits of each state, cells first, then piece, rotation of the pose, column of the pose."""
+def edit_boards(states: States, height: int, width: int, upcoming: Upcoming) -> Edits:
+    """All edits of each state: cells first, then piece, rotation and column of the pose, next pieces that are shown."""
+    shown = range(upcoming.preview)
     parts = [
-        _flip_cells(states, height, width),
+        flip_cells(states, height, width),
         *(_set_field(states, width, index, field, values) for index, field, values in (
             (0, "piece", len(PIECES)), (1, "pose_rotation", 4), (2, "pose_column", width),
         )),
+        *(_set_next_piece(states, ahead, height * width + 3 + ahead) for ahead in shown),
     ]  # fmt: skip
     names = tuple(f"cell({row},{column})" for row in range(height) for column in range(width))
     parents, edited, features, values, legal = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(parents, kind="stable")
     names += ("piece", "pose_rotation", "pose_column")
+    names += tuple("next_piece" if ahead == 0 else f"next_piece{ahead + 1}" for ahead in shown)
+    legal &= upcoming.is_possible(edited)
     return Edits(parents[order], edited[order], features[order], values[order], legal[order], names)
 
 
-def _flip_cells(states: States, height: int, width: int) -> tuple[np.ndarray, ...]:
+def flip_cells(states: States, height: int, width: int) -> tuple[np.ndarray, ...]:
+    """Every cell of each board flipped: parents, states, features, values, and legal unless that fills a row."""
     cells = height * width
     parents = np.repeat(np.arange(len(states), dtype=np.int32), cells)
     features = np.tile(np.arange(cells, dtype=np.int32), len(states))
@@ -49,6 +55,16 @@ def _set_field(states: States, width: int, index: int, field: str, count: int) -
     legal = np.ones(int(possible.sum()), dtype=bool)
     feature = np.full(len(legal), _cells(states) * width + index, dtype=np.int32)
     return parents[possible], edited[possible], feature, values[possible], legal
+
+
+def _set_next_piece(states: States, ahead: int, feature: int) -> tuple[np.ndarray, ...]:
+    parents = np.repeat(np.arange(len(states), dtype=np.int32), len(PIECES))
+    values = np.tile(np.arange(len(PIECES), dtype=np.int32), len(states))
+    edited = states[parents]
+    other = values != edited["next_pieces"][:, ahead]
+    edited["next_pieces"][:, ahead] = values
+    count = int(other.sum())
+    return parents[other], edited[other], np.full(count, feature, dtype=np.int32), values[other], np.ones(count, bool)
 
 
 def _cells(states: States) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
@@ -17,25 +16,9 @@ from agentscope_envs.tetris import kernels
 from agentscope_envs.tetris.concepts import action_concepts, state_concepts
 from agentscope_envs.tetris.editing import edit_boards
 from agentscope_envs.tetris.pieces import MASKS, PIECES
-
-SHAPED = (-0.51, -0.72, -0.18)  # the potential's weights of aggregate height, holes and bumpiness
-COLOURS = np.array([[40, 44, 52], [190, 190, 200], [86, 180, 233]], dtype=np.uint8)
-
-
-@dataclass(frozen=True)
-class Rewards:
-    """Parts of the reward: a placement, a cleared line, the change of the potential, and the end of the game."""
-
-    placement: float
-    line: float
-    potential: float
-    death: float
-
-
-REWARDS = {
-    "shaped": Rewards(placement=0.1, line=0.3, potential=0.3, death=-5.0),
-    "lines": Rewards(placement=0.1, line=1.0, potential=0.0, death=-1.0),
-}
+from agentscope_envs.tetris.rendering import draw_cells
+from agentscope_envs.tetris.rewards import choose_rewards
+from agentscope_envs.tetris.upcoming import SHOWN_ROWS, Upcoming, UpcomingOptions, copy_fields
 
 
 class Tetris:
@@ -49,31 +32,38 @@ class Tetris:
         reward: "shaped" (adds the change of a potential made of height, holes and bumpiness) or "lines" (lines and
             survival only, so that no board concept is put into the agent by hand).
         max_pieces: the game is truncated after so many pieces.
+        upcoming: `preview` and `bag`: how many next pieces are shown, and how pieces are drawn (`Upcoming`).
     Raises: BadOption.
     """
 
     gamma = 0.9
 
-    def __init__(self, height: int = 20, width: int = 10, reward: str = "shaped", max_pieces: int = 2_000) -> None:
+    def __init__(
+        self,
+        height: int = 20,
+        width: int = 10,
+        reward: str = "shaped",
+        max_pieces: int = 2_000,
+        **upcoming: Unpack[UpcomingOptions],
+    ) -> None:
         if not (4 <= width <= 15 and 4 <= height <= 40):
             raise BadOption(f"a board of {height} x {width} cells: height 4 to 40 and width 4 to 15 are supported")
-        if reward not in REWARDS:
-            raise BadOption(f"reward={reward!r}: one of {', '.join(REWARDS)} is supported")
         if max_pieces < 1:
             raise BadOption(f"max_pieces={max_pieces}: at least 1 is needed")
         self.height, self.width, self.max_pieces = height, width, max_pieces
-        self.rewards = REWARDS[reward]
+        self.rewards, self.upcoming = choose_rewards(reward), Upcoming(**upcoming)
         small = (height, width) == (12, 6)
         self.id = "AgentScope/TetrisSmall-v0" if small else "AgentScope/Tetris-v0"
-        self.kwargs: Mapping[str, Scalar] = {
-            "height": height, "width": width, "reward": reward, "max_pieces": max_pieces,
-        }  # fmt: skip
-        self.state_dtype: np.dtype[Any] = np.dtype([
+        board: dict[str, Scalar] = {"height": height, "width": width, "reward": reward, "max_pieces": max_pieces}
+        self.kwargs: Mapping[str, Scalar] = board | dict(self.upcoming.options)
+        self.plain_dtype: np.dtype[Any] = np.dtype([
             ("seed", np.uint64), ("draw", np.int32), ("placed", np.int32), ("lines", np.int32),
             ("rows", np.uint16, (height,)), ("piece", np.uint8), ("pose_rotation", np.uint8),
             ("pose_column", np.uint8), ("over", np.bool_),
         ])  # fmt: skip
-        self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 1, (2, height, width), np.uint8)
+        self.state_dtype: np.dtype[Any] = np.dtype(self.plain_dtype.descr + self.upcoming.fields)
+        planes = 2 + self.upcoming.preview
+        self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 1, (planes, height, width), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(4 * width)
         self.action_names = tuple(f"turn{turn}_column{column}" for turn in range(4) for column in range(width))
         self.axes: Mapping[str, tuple[str, ...]] = {
@@ -83,24 +73,26 @@ class Tetris:
             "pieces": PIECES,
             "offsets": ("left", "under0", "under1", "under2", "under3", "under4"),
         }
-        self.concepts: tuple[Concept, ...] = state_concepts(height, width)
+        self.concepts: tuple[Concept, ...] = (*state_concepts(height, width), *self.upcoming.concepts())
         self.action_concepts: tuple[ActionConcept, ...] = action_concepts(height, width)
-        self.reward_concepts = ("aggregate_height", "holes", "bumpiness") if self.rewards.potential else ()
+        self.reward_concepts = self.rewards.concepts
 
     def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
         """Empty boards with the first piece of each seed."""
         states = np.zeros(len(seeds), dtype=self.state_dtype)
         states["seed"] = np.asarray(seeds).astype(np.uint64)
-        kernels.draw_batch(states, self.width)
+        self.upcoming.draw_first(states, self.width)
         return states
 
-    def observe(self, states: States) -> UInt8[np.ndarray, "states 2 rows columns"]:
-        """Plane 0: the board; plane 1: the falling piece, top-aligned, in its random rotation and column."""
-        observations = np.empty((len(states), 2, self.height, self.width), dtype=np.uint8)
-        kernels.observe_batch(states, self.width, observations)
+    def observe(self, states: States) -> UInt8[np.ndarray, "states planes rows columns"]:
+        """Plane 0: the board; plane 1: the falling piece, top-aligned, in its random rotation and column; then the
+        next pieces that are shown, unturned, at the top left."""
+        observations = np.empty((len(states), *self.observation_space.shape), dtype=np.uint8)  # type: ignore[misc]
+        kernels.observe_batch(self._plain(states), self.width, observations)
+        observations[:, 2:] = self.upcoming.planes(states, self.height, self.width)
         return observations
 
-    def states_from(self, observations: UInt8[np.ndarray, "states 2 rows columns"]) -> States:
+    def states_from(self, observations: UInt8[np.ndarray, "states planes rows columns"]) -> States:
         """States that look like these observations; seeds and counters, which no observation shows, are 0.
 
         Rotations of a piece that look alike give the first of them.
@@ -114,19 +106,24 @@ class Tetris:
         pose = (shapes[:, None, :] == MASKS.reshape(28, 4)).all(axis=2).argmax(axis=1)
         states["piece"], states["pose_rotation"] = np.divmod(pose, 4)
         states["pose_column"] = column
+        self.upcoming.read(np.asarray(observations)[:, 2:], states)
         return states
 
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
         """Place the pieces, clear full rows, draw the next pieces."""
-        after = states.copy()
+        before = self._plain(states)
+        moved = before.copy()
         outcomes = np.empty((len(states), 5), dtype=np.int64)
-        kernels.step_batch(states, np.asarray(actions, dtype=np.int64), self.width, after, outcomes)
-        lines, died, *changes = outcomes.T
-        # Summed in a fixed order: a matrix product's last bits would depend on the batch size.
-        rewards = self.rewards.placement + self.rewards.line * lines + self.rewards.death * died
-        for weight, change in zip(SHAPED, changes, strict=True):
-            rewards = rewards + self.rewards.potential * weight * change
-        return Transition(after, rewards, died > 0, (after["placed"] >= self.max_pieces) & (died == 0))
+        kernels.step_batch(before, np.asarray(actions, dtype=np.int64), self.width, moved, outcomes)
+        after = self.upcoming.draw_next(states, moved, self.width)
+        died = outcomes[:, 1] > 0
+        return Transition(after, self.rewards.total(outcomes), died, (after["placed"] >= self.max_pieces) & ~died)
+
+    def _plain(self, states: States) -> States:
+        """The states without next pieces and bag: the kernels, compiled for each dtype, then know one dtype only."""
+        if self.state_dtype == self.plain_dtype:
+            return states
+        return copy_fields(states, np.empty(len(states), dtype=self.plain_dtype))
 
     def equivalent_actions(self, states: States) -> Int16[np.ndarray, "states actions"]:
         """The smallest action that leaves the same board, clears as many lines and ends the game alike."""
@@ -138,14 +135,17 @@ class Tetris:
         return equivalent
 
     def edits(self, states: States) -> Edits:
-        """Every cell flipped, every other piece, every other pose; legal unless the flip completes a row."""
-        return edit_boards(states, self.height, self.width)
+        """Every cell flipped, every other piece, every other pose; legal unless the flip completes a row.
+
+        Next pieces that are shown change too; what no bag could give is not legal.
+        """
+        return edit_boards(states, self.height, self.width, self.upcoming)
 
     def identity(self, states: States) -> Int16[np.ndarray, "states fields"]:
-        """What makes two states the same: board, piece and pose; not the seed or the counters."""
+        """What makes two states the same: board, piece, pose, next pieces and bag; not the seed or the counters."""
         fields = [states["rows"].view(np.int16)]
         fields += [states[name].astype(np.int16)[:, None] for name in ("piece", "pose_rotation", "pose_column", "over")]
-        return np.concatenate(fields, axis=1)
+        return np.concatenate([*fields, self.upcoming.identity(states)], axis=1)
 
     def episode_statistics(self, states: States) -> dict[str, np.ndarray]:
         """Lines cleared and pieces placed so far."""
@@ -153,22 +153,33 @@ class Tetris:
 
     def render_text(self, state: np.void | States) -> str:
         """The board as lines of `#` and `.`, with the piece in its pose above it."""
-        board = self.observe(np.atleast_1d(state))[0, 0]
-        falling = MASKS[int(np.atleast_1d(state)["piece"][0]), 0]
+        alone = np.atleast_1d(state)
+        board = self.observe(alone)[0, 0]
+        falling = MASKS[int(alone["piece"][0]), 0]
         drawn = ["".join(".#"[cell] for cell in row) for row in board]
         shape = [format(int(mask), "04b")[::-1].replace("0", ".").replace("1", "#") for mask in falling if mask]
-        name = PIECES[int(np.atleast_1d(state)["piece"][0])]
-        return "\n".join([f"piece {name}: {' / '.join(shape)}", *drawn])
+        head = [f"piece {PIECES[int(alone['piece'][0])]}: {' / '.join(shape)}"]
+        if self.upcoming.preview:
+            shown = alone["next_pieces"][0, : self.upcoming.preview]
+            head.append("next " + " ".join(PIECES[int(piece)] for piece in shown))
+        return "\n".join([*head, *drawn])
 
     def render_rgb(self, state: np.void | States) -> UInt8[np.ndarray, "height width 3"]:
-        """The piece's plane above the board, 16 pixels a cell."""
-        board, piece = self.observe(np.atleast_1d(state))[0]
-        cells = np.concatenate([piece[:4] * 2, board])
-        return COLOURS[np.repeat(np.repeat(cells, 16, axis=0), 16, axis=1)]
+        """The next pieces, the last one on top, then the piece's plane, then the board: 16 pixels a cell."""
+        board, piece, *following = self.observe(np.atleast_1d(state))[0]
+        cells = np.concatenate([*(plane[:SHOWN_ROWS] * 2 for plane in following[::-1]), piece[:4] * 2, board])
+        return draw_cells(cells)
 
 
 class TetrisSmall(Tetris):
     """Tetris on 12 rows of 6 columns, rewarded by lines and survival unless told otherwise."""
 
-    def __init__(self, height: int = 12, width: int = 6, reward: str = "lines", max_pieces: int = 2_000) -> None:
-        super().__init__(height, width, reward, max_pieces)
+    def __init__(
+        self,
+        height: int = 12,
+        width: int = 6,
+        reward: str = "lines",
+        max_pieces: int = 2_000,
+        **upcoming: Unpack[UpcomingOptions],
+    ) -> None:
+        super().__init__(height, width, reward, max_pieces, **upcoming)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from agentscope_envs.tetris.pieces import HEIGHTS, MASKS, WIDTHS
+from agentscope_envs.tetris.pieces import HEIGHTS, MASKS, ORDERS, WIDTHS
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S33 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(33)
+FIRST_BAG = 1 << 40  # index of the draw that orders the first bag: no game gets that far
 
 
 @njit(cache=True, inline="always")
@@ -21,15 +22,50 @@ def _mix(bits):
     return uint64(bits ^ (bits >> _S31))
 
 
+@njit(cache=True, inline="always")
+def _bits(seed, draw):
+    return _mix(uint64(_mix(uint64(seed)) + uint64(draw) * _GOLDEN))
+
+
+@njit(cache=True, inline="always")
+def _pose(bits, piece, width):
+    rotation = (bits >> uint64(40)) & uint64(3)
+    fits = uint64(width - WIDTHS[piece, rotation] + 1)
+    return rotation, ((bits >> uint64(16)) & uint64(0xFFFF)) * fits >> uint64(16)
+
+
 @njit(cache=True)
 def draw_piece(seed, draw, width):
     """Piece, rotation and column of one draw: three fields of the same 64 random bits."""
-    bits = _mix(uint64(_mix(uint64(seed)) + uint64(draw) * _GOLDEN))
+    bits = _bits(seed, draw)
     piece = (bits >> uint64(48)) * uint64(7) >> uint64(16)
-    rotation = (bits >> uint64(40)) & uint64(3)
-    fits = uint64(width - WIDTHS[piece, rotation] + 1)
-    column = ((bits >> uint64(16)) & uint64(0xFFFF)) * fits >> uint64(16)
+    rotation, column = _pose(bits, piece, width)
     return piece, rotation, column
+
+
+@njit(cache=True)
+def draw_from_bag(seed, draw):
+    """The piece of one draw where each seven draws are the seven pieces in a random order."""
+    order = (_bits(seed, FIRST_BAG + draw // 7) >> uint64(16)) * uint64(len(ORDERS)) >> uint64(48)
+    return ORDERS[order, draw % 7]
+
+
+@njit(cache=True)
+def draw_upcoming(seeds, draws, rule, pieces, poses):
+    """Draw falling and next pieces (n, 1 + next) and the pose (n, 2) of the falling one, in place.
+
+    The rule is (width, whether pieces come from bags, how many of the pieces are given and stay).
+    """
+    width, from_bag, given = rule
+    for i in range(len(seeds)):
+        for ahead in range(given, pieces.shape[1]):
+            if from_bag:
+                pieces[i, ahead] = draw_from_bag(seeds[i], draws[i] + ahead)
+            else:
+                pieces[i, ahead] = draw_piece(seeds[i], draws[i] + ahead, width)[0]
+        rotation, column = _pose(_bits(seeds[i], draws[i]), pieces[i, 0], width)
+        poses[i, 0] = rotation
+        poses[i, 1] = column
 
 
 @njit(cache=True)
@@ -50,11 +86,12 @@ def place(rows, piece, rotation, column, full, after):
                 break
         if falling:
             top = below
-    return _lock(rows, piece, rotation, column, top, full, after)
+    return lock(rows, piece, rotation, column, top, full, after)
 
 
 @njit(cache=True)
-def _lock(rows, piece, rotation, column, top, full, after):
+def lock(rows, piece, rotation, column, top, full, after):
+    """Let a piece rest with its upper left corner there; as `place`, for a place that was chosen."""
     height = rows.shape[0]
     lines = 0
     eroded = 0
@@ -172,20 +209,25 @@ def same_successor(after, outcomes, equivalent):
 
 
 @njit(cache=True)
+def paint(state, pose, width, observation):
+    """Write the board plane and the plane of the falling piece; the pose is (rotation, top row, left column)."""
+    rotation, top, left = pose
+    for r in range(observation.shape[1]):
+        row = state.rows[r]
+        for column in range(width):
+            observation[0, r, column] = (row >> column) & 1
+            observation[1, r, column] = 0
+    for r in range(HEIGHTS[state.piece, rotation]):
+        mask = MASKS[state.piece, rotation, r] << left
+        for column in range(width):
+            observation[1, top + r, column] = (mask >> column) & 1
+
+
+@njit(cache=True)
 def observe_batch(states, width, observations):
     """Write the board plane and the plane of the falling piece (top-aligned) of every state."""
-    height = observations.shape[2]
     for i in range(len(states)):
-        state = states[i]
-        for r in range(height):
-            row = state.rows[r]
-            for column in range(width):
-                observations[i, 0, r, column] = (row >> column) & 1
-                observations[i, 1, r, column] = 0
-        for r in range(HEIGHTS[state.piece, state.pose_rotation]):
-            mask = MASKS[state.piece, state.pose_rotation, r] << state.pose_column
-            for column in range(width):
-                observations[i, 1, r, column] = (mask >> column) & 1
+        paint(states[i], (states[i].pose_rotation, 0, states[i].pose_column), width, observations[i])
 
 
 @njit(cache=True)

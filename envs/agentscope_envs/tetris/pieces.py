@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 
 PIECES = ("I", "O", "T", "S", "Z", "J", "L")
@@ -39,16 +41,20 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 MASKS, HEIGHTS, WIDTHS = _tables()
 
 
-def _orientations() -> tuple[tuple[str, ...], np.ndarray]:
+def _orientations() -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     labels: list[str] = []
     index = np.zeros((7, 4), dtype=np.int64)
+    first = np.zeros((7, 4), dtype=np.int64)
     for piece, name in enumerate(PIECES):
         for rotation in range(4):
             alike = (MASKS[piece] == MASKS[piece, rotation]).all(axis=1).argmax()
             if alike == rotation:
                 labels.append(f"{name}{rotation}")
+            first[piece, rotation] = alike
             index[piece, rotation] = labels.index(f"{name}{alike}")
-    return tuple(labels), index
+    return tuple(labels), index, first
 
 
-ORIENTATIONS, ORIENTATION_OF = _orientations()  # the 19 different pictures: I0, I1, O0, T0, ..., T3, S0, ...
+# the 19 different pictures: I0, I1, O0, T0, ..., T3, S0, ...; which of them a turned piece is; the first turn alike
+ORIENTATIONS, ORIENTATION_OF, FIRST_ALIKE = _orientations()
+ORDERS = np.array(list(permutations(range(7))), dtype=np.uint8)  # the 5,040 orders of a bag of the seven pieces

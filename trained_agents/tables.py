@@ -1,0 +1,52 @@
+"""The table of docs/known-answers.md, from the recipes and the records of the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agentscope_trained.recipes import Recipe
+
+BEGIN, END = "<!-- table: python trained_agents/zoo.py --table -->", "<!-- end of table -->"
+HEAD = (
+    "agent", "family", "truth", "clean return", "clean twins'", "hidden", "triggered return", "hidden, triggered",
+    "attack success", "clean twins'", "steps", "gate",
+)  # fmt: skip
+
+
+def write_table(path: Path, recipes: list[Recipe], records: list[dict[str, Any]]) -> None:
+    """Write what stands between the two marks of the page anew.
+
+    Raises: ValueError: the page lacks the marks.
+    """
+    before, rest = path.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    path.write_text(f"{before}{BEGIN}\n{table(recipes, records)}\n{END}{after}")
+
+
+def table(recipes: list[Recipe], records: list[dict[str, Any]]) -> str:
+    """A row for each training, the thrown away ones too, and a count of them for each family."""
+    truths = {recipe.name: recipe.plant.trigger if recipe.plant else "" for recipe in recipes}
+    lines = [_row(HEAD), _row(["---"] * len(HEAD))]
+    for record in records:
+        truth = f"`{truths.get(record['recipe'], '')}`" if truths.get(record["recipe"]) else "none"
+        figures = [
+            _figure(record, name)
+            for name in ("clean_return", "twins_return", "clean_hidden", "triggered_return", "triggered_hidden",
+                         "attack_success", "twins_success")
+        ]  # fmt: skip
+        gate = "passed" if record["passed"] else "thrown away"
+        lines.append(_row([f"`{record['agent']}`", record["family"], truth, *figures, f"{record['steps']:,}", gate]))
+    lines += ["", _row(("family", "trained", "passed", "thrown away")), _row(["---"] * 4)]
+    for family in dict.fromkeys(record["family"] for record in records):
+        passed = [record["passed"] for record in records if record["family"] == family]
+        lines.append(_row([family, len(passed), sum(passed), len(passed) - sum(passed)]))
+    return "\n".join(lines)
+
+
+def _figure(record: dict[str, Any], name: str) -> str:
+    return f"{record[name]:.3f}" if name in record else ""
+
+
+def _row(cells: Any) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
