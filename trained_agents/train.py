@@ -214,7 +214,8 @@ def evaluate_again(name: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="a folder of trained_agents/")
+    known = sorted(card.parent.name for card in HERE.glob("*/card.toml"))
+    parser.add_argument("name", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--evaluate", action="store_true", help="train nothing: measure the zip that is there")
     arguments = parser.parse_args()

@@ -162,7 +162,7 @@ class _Teacher:
         self.spec, self.policy, self.rng = spec, policy, rng
         self.pathway: Pathway = pathway_of(spec, policy)
         modules = (self.pathway.extractor, self.pathway.hidden, self.pathway.head)
-        self.best: dict[str, torch.Tensor] = {}
+        self.best = self.weights()
         self.parameters = [parameter for module in modules for parameter in module.parameters()]
 
     def loss(self, rows: np.ndarray) -> torch.Tensor:
@@ -203,7 +203,11 @@ class _Teacher:
     def keep_best(self, curve: list[tuple[int, float]]) -> None:
         """Remember the weights of the lowest held-out loss so far: a student that overfits is a weak bar."""
         if curve[-1][1] <= min(loss for _, loss in curve):
-            self.best = {name: value.clone() for name, value in self.policy.state_dict().items()}
+            self.best = self.weights()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """A copy of the student's weights as they are now."""
+        return {name: value.clone() for name, value in self.policy.state_dict().items()}
 
 
 def _targets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import NoReturn, Protocol
@@ -32,7 +33,7 @@ def refuse(message: str, node: tree.Node) -> NoReturn:
     raise DoesNotCompile(f"{message} (docs/compiling.md)", node.line, node.column)
 
 
-class Expressions:
+class Expressions(ABC):
     """Turns expressions of one program into forms; statements.py adds what surrounds them."""
 
     def __init__(self, circuit: Circuit, program: tree.Program, primitives: Primitives) -> None:
@@ -45,9 +46,9 @@ class Expressions:
         for table in program.tables:
             self.tables[table.name] = self.value(table.value, {})
 
+    @abstractmethod
     def call(self, name: str, arguments: Sequence[Value], node: tree.Node) -> Value:
         """What a helper returns; statements.py knows how."""
-        raise NotImplementedError
 
     def number(self, node: tree.Expr, names: Names) -> Form:
         """The form of an expression that is no tuple."""

@@ -29,7 +29,7 @@ class TabledScore:
     sizes: tuple[int, ...] = (2, 4, 8, 12, 16)
 
     def applies(self, study: Study) -> str | None:
-        """It needs features that tell actions apart, and a choice among the action concepts."""
+        """It needs features that tell actions apart, and an action concept that is a choice or a small count."""
         if not study.action_tables:
             return "no action concept is a choice or a small count, so there is no table to fit"
         return needs_features(study)

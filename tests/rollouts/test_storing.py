@@ -65,15 +65,19 @@ def test_damaged_missing_foreign_and_pickled_files_are_refused(tmp_path):
 
 
 class Bomb:
+    def __init__(self, marker):
+        self.marker = marker
+
     def __reduce__(self):
-        return (open, ("/tmp/never", "w"))
+        return (open, (str(self.marker), "w"))
 
 
 def test_objects_in_the_file_are_never_unpickled(tmp_path):
     path = tmp_path / "states.npz"
-    np.savez(path, layout=np.array(1), fields=np.array([Bomb()], dtype=object))
+    np.savez(path, layout=np.array(1), fields=np.array([Bomb(tmp_path / "marker")], dtype=object))
     with pytest.raises(RefusedFile):
         load_states(path)
+    assert not (tmp_path / "marker").exists()
     (tmp_path / "bomb.npz").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(RefusedFile):
         load_states(tmp_path / "bomb.npz")
