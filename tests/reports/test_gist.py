@@ -69,3 +69,12 @@ def test_almost_all_is_never_printed_as_all():
     assert percent(0.99999) == "99.9%"
     assert percent(0.00001) == "0.1%"
     assert percent(1.0) == "100%"
+
+
+def test_a_student_whose_training_was_cut_short_is_no_bar(inspection):
+    def said(**facts):
+        student = {"parameters": 9, "agreement": 0.4, "without_near_ties": 0.5, **facts}
+        return " ".join(build_report(dataclasses.replace(inspection, noise_floor=NoiseFloor(student, None)))["gist"])
+
+    assert "(no bar: stopped after 1,000 updates, before its plateau)" in said(plateau=False, updates=1_000)
+    assert "no bar" not in said(plateau=True, updates=1_000)
