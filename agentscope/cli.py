@@ -63,14 +63,20 @@ def main(context: click.Context) -> None:
 
 
 @main.command()
+@click.option("--family", metavar="NAME", help="Only the agents of this family, e.g. compiled.")
 @print_options
 @click.pass_obj
-def agents(session: Session, *, as_json: bool, quiet: bool) -> None:
-    """List the trained agents that ship with AgentScope."""
+def agents(session: Session, *, family: str | None, as_json: bool, quiet: bool) -> None:
+    """List the trained agents that ship with AgentScope, family by family."""
     from agentscope import pipeline
 
-    session.use(as_json=as_json, quiet=quiet)
-    _print_rows(session, "agents", pipeline.list_agents())
+    rows = pipeline.list_agents(family)
+    if session.use(as_json=as_json, quiet=quiet).as_json or not rows:
+        _print_rows(session, "agents", rows)
+    else:
+        from agentscope.reports.listing import agents_view
+
+        session.show(agents_view(rows, pipeline.family_titles()))
 
 
 @main.command()

@@ -100,7 +100,8 @@ def pipeline(monkeypatch, tmp_path):
             "seed": seed,
             "text": text,
         },
-        list_agents=lambda: [{"name": "toy\x1b[31m", "environment": "toys:[red]Toy"}],
+        list_agents=lambda family: [{"name": "toy\x1b[31m", "environment": "toys:[red]Toy", "family": family or "F0"}],
+        family_titles=lambda: {"F0": "toys"},
         list_environments=lambda: [],
         describe_concepts=lambda env_id, kwargs: [
             {"name": "angle", "kind": "number", "axis": "", "unit": "rad", "doc": "d"}
@@ -207,7 +208,8 @@ def test_json_is_exactly_one_document_on_standard_output(pipeline, tmp_path, wor
 
 def test_each_verb_without_json_shows_a_view(pipeline, tmp_path):
     (tmp_path / "mine.py").write_text(TEXT)
-    assert "toy[31m" in run("agents").stdout and "toys:[red]Toy" in run("agents").stdout
+    assert "toy[31m" in run("agents").stdout and "[red]Toy" in run("agents").stdout
+    assert "F0 (1): toys" in run("agents").stdout and "F9 (1)" in run("agents", "--family", "F9").stdout
     assert "no environments" in run("envs").stderr
     assert "rad" in run("concepts", "a:B").stdout
     assert "members" in run("check", "x.zip").stdout
@@ -304,7 +306,7 @@ def test_an_interrupted_run_says_what_was_kept(pipeline):
 
 
 def test_a_fault_of_ours_is_one_line_with_70_and_a_traceback_only_on_request(pipeline, monkeypatch):
-    def fail():
+    def fail(family):
         raise ValueError("broken\nthing")
 
     pipeline.list_agents = fail

@@ -1,11 +1,9 @@
-"""The table of docs/known-answers.md, from the recipes and the records of the zoo."""
+"""The table of docs/known-answers.md, from the records of the zoo."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-from agentscope_trained.recipes import Recipe
 
 BEGIN, END = "<!-- table: python trained_agents/zoo.py --table -->", "<!-- end of table -->"
 HEAD = (
@@ -14,22 +12,21 @@ HEAD = (
 )  # fmt: skip
 
 
-def write_table(path: Path, recipes: list[Recipe], records: list[dict[str, Any]]) -> None:
+def write_table(path: Path, records: list[dict[str, Any]]) -> None:
     """Write what stands between the two marks of the page anew.
 
     Raises: ValueError: the page lacks the marks.
     """
     before, rest = path.read_text().split(BEGIN)
     _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n{table(recipes, records)}\n{END}{after}")
+    path.write_text(f"{before}{BEGIN}\n{table(records)}\n{END}{after}")
 
 
-def table(recipes: list[Recipe], records: list[dict[str, Any]]) -> str:
+def table(records: list[dict[str, Any]]) -> str:
     """A row for each training, the thrown away ones too, and a count of them for each family."""
-    truths = {recipe.name: recipe.plant.trigger if recipe.plant else "" for recipe in recipes}
     lines = [_row(HEAD), _row(["---"] * len(HEAD))]
     for record in records:
-        truth = f"`{truths.get(record['recipe'], '')}`" if truths.get(record["recipe"]) else "none"
+        truth = f"`{record['trigger']}`" if record["trigger"] else "none"
         figures = [
             _figure(record, name)
             for name in ("clean_return", "twins_return", "clean_hidden", "triggered_return", "triggered_hidden",

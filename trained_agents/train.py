@@ -25,7 +25,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 
-from agentscope.agents import extractors
+from agentscope.agents.building import EXTRACTOR_CLASSES
+from agentscope.agents.finding import carded_folders
 from agentscope.agents.saving import save_agent
 from agentscope.contracts import InspectableEnv
 from agentscope.rollouts.environments import make_environment
@@ -58,13 +59,14 @@ def build_model(training: dict[str, Any], environment: Any, seed: int) -> Any:
     settings = dict(training["hyperparameters"])
     policy_kwargs = dict(settings.pop("policy_kwargs", {}))
     if "features_extractor" in policy_kwargs:
-        policy_kwargs["features_extractor_class"] = getattr(extractors, policy_kwargs.pop("features_extractor"))
+        policy_kwargs["features_extractor_class"] = EXTRACTOR_CLASSES[policy_kwargs.pop("features_extractor")]
     if "activation" in policy_kwargs:
         policy_kwargs["activation_fn"] = getattr(torch.nn, policy_kwargs.pop("activation"))
     end = settings.pop("learning_rate_end", None)
     rate = settings.pop("learning_rate")
     identity_head = settings.pop("identity_head", False)
     settings.pop("restart_at", None)
+    settings.pop("ent_coef_end", None)
     settings.pop("keep_best", None)
     model = ALGORITHMS[training["algorithm"]](
         settings.pop("policy", "MlpPolicy"), environment, seed=seed, device="cpu", policy_kwargs=policy_kwargs,
@@ -114,6 +116,25 @@ def evaluate(model: Any, env: InspectableEnv, episodes: int, *, seed: int) -> di
     return row
 
 
+class FallingEntropy(BaseCallback):
+    """Lets PPO's entropy coefficient fall in a straight line, to its end after a quarter of the steps.
+
+    With a small one from the start the policy became certain of the first way to the goal that it found
+    (docs/known-answers.md); with a large one to the end it never becomes certain.
+    """
+
+    def __init__(self, start: float, end: float, steps: int) -> None:
+        super().__init__()
+        self.coefficient = falling(start, end)
+        self.steps = steps / 4
+
+    def _on_rollout_start(self) -> None:
+        self.model.ent_coef = self.coefficient(max(1.0 - self.num_timesteps / self.steps, 0.0))  # type: ignore[attr-defined]
+
+    def _on_step(self) -> bool:
+        return True
+
+
 class Curve(BaseCallback):
     """Evaluates and saves a checkpoint at regular steps, and keeps the learning curve."""
 
@@ -138,16 +159,16 @@ class Curve(BaseCallback):
         return True
 
 
-def train(name: str, *, resume: bool) -> None:
-    """Train the agent of this name and write model.zip and card.toml beside each other."""
+def train(place: Path, *, resume: bool) -> None:
+    """Train the agent of this folder and write model.zip and card.toml beside each other."""
     torch.set_num_threads(1)
-    card_path = HERE / name / "card.toml"
+    card_path = place / "card.toml"
     card = tomllib.loads(card_path.read_text())
     training, seed = card["training"], card["training"]["seed"]
     kwargs = card["environment"].get("kwargs", {})
     env = make_environment(card["environment"]["id"], kwargs)
     lessons = make_environment(card["environment"]["id"], kwargs | training.get("training_environment", {}))
-    folder = HERE.parent / "training-logs" / name
+    folder = HERE.parent / "training-logs" / place.name
     folder.mkdir(parents=True, exist_ok=True)
     environment = training_environment(card["environment"]["id"], lessons, training["n_envs"], seed)
     checkpoint = folder / "checkpoint.zip"
@@ -164,14 +185,14 @@ def train(name: str, *, resume: bool) -> None:
     if training["hyperparameters"].get("keep_best", False):
         model.set_parameters(str(folder / "best.zip"))  # chosen on the curve's seeds; the evaluation has others
     model.save(folder / "final.zip")
-    finish(name, model, env, curve.rows, minutes=(time.time() - curve.started) / 60)
+    finish(place, model, env, curve.rows, minutes=(time.time() - curve.started) / 60)
 
 
-def finish(name: str, model: Any, env: InspectableEnv, curve: list[dict[str, Any]], *, minutes: float) -> None:
+def finish(place: Path, model: Any, env: InspectableEnv, curve: list[dict[str, Any]], *, minutes: float) -> None:
     """Write the zip and the card's measured half."""
-    card_path = HERE / name / "card.toml"
+    card_path = place / "card.toml"
     card = tomllib.loads(card_path.read_text())
-    path = HERE / name / "model.zip"
+    path = place / "model.zip"
     save_agent(model, path)
     card["agent"]["algorithm"] = card["training"]["algorithm"]
     card["agent"]["model"] = path.name
@@ -186,7 +207,7 @@ def finish(name: str, model: Any, env: InspectableEnv, curve: list[dict[str, Any
     card["evaluation"] = final_evaluation(model, env, card["training"])
     card["curve"] = curve
     card_path.write_text(tomli_w.dumps(card))
-    print(f"{name}: {card['evaluation']}")
+    print(f"{place.name}: {card['evaluation']}")
 
 
 def final_evaluation(model: Any, env: InspectableEnv, training: dict[str, Any]) -> dict[str, Any]:
@@ -200,26 +221,35 @@ def final_evaluation(model: Any, env: InspectableEnv, training: dict[str, Any]) 
     return row
 
 
-def evaluate_again(name: str) -> None:
+def evaluate_again(place: Path) -> None:
     """Measure the shipped zip as `train` does, and write the card's evaluation anew."""
     torch.set_num_threads(1)
-    card_path = HERE / name / "card.toml"
+    card_path = place / "card.toml"
     card = tomllib.loads(card_path.read_text())
     env = make_environment(card["environment"]["id"], card["environment"].get("kwargs", {}))
-    model = ALGORITHMS[card["training"]["algorithm"]].load(HERE / name / card["agent"]["model"], device="cpu")
+    model = ALGORITHMS[card["training"]["algorithm"]].load(place / card["agent"]["model"], device="cpu")
     card["evaluation"] = final_evaluation(model, env, card["training"])
     card_path.write_text(tomli_w.dumps(card))
-    print(f"{name}: {card['evaluation']}")
+    print(f"{place.name}: {card['evaluation']}")
+
+
+def trainable() -> dict[str, Path]:
+    """Folders whose card is a recipe of this script: zoo.py makes the agents of the zoo, compile.py compiled ones."""
+    return {
+        name: place for name, place in carded_folders(HERE).items()
+        if "zoo" not in place.relative_to(HERE).parts
+        and "hyperparameters" in tomllib.loads((place / "card.toml").read_text()).get("training", {})
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    known = sorted(card.parent.name for card in HERE.glob("*/card.toml"))
+    known = trainable()
     parser.add_argument("name", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--evaluate", action="store_true", help="train nothing: measure the zip that is there")
     arguments = parser.parse_args()
     if arguments.evaluate:
-        evaluate_again(arguments.name)
+        evaluate_again(known[arguments.name])
     else:
-        train(arguments.name, resume=arguments.resume)
+        train(known[arguments.name], resume=arguments.resume)

@@ -1,55 +1,32 @@
 """Make the zoo of known answers: `python trained_agents/zoo.py` trains and gates what zoo.toml asks for and is missing.
 
 Every training leaves a row in zoo/records.toml, passed or thrown away, so that an interrupted run goes on where it
-stopped. An agent that passed ships in zoo/NAME (model.zip and card.toml). `--table` writes docs/known-answers.md anew
-from the records.
+stopped. An agent that passed is a folder (model.zip and card.toml): in zoo/ if it ships, else in zoo/made/. Those that
+a record knows and that are missing are trained again, by the same seed. `--table` writes docs/known-answers.md anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import hashlib
+import shutil
+import signal
+import time
 import tomllib
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tomli_w
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
 
-from agentscope.agents import SB3Network, load_network, network_from_model, save_agent
-from agentscope.rollouts import NetworkPolicy, Streams, play
-from agentscope_envs.sb3 import BatchVecEnv
-from agentscope_trained.gates import Measured, measure, passes
 from agentscope_trained.recipes import RECIPES, Recipe, read_recipes
-from agentscope_trained.surgery import implant
 from agentscope_trained.tables import write_table
-from agentscope_trained.train import build_model
+from agentscope_trained.trials import Trial
 
 HERE = Path(__file__).parent
-MOST_BYTES = 200_000  # of a zip that ships
-PLAYED, WATCHED = 1_000, 200  # episodes of a gate, and of a look during training
-MARGIN = 0.02  # a training stops only where it passes with room to spare: its gate is played on other episodes
-
-
-class Watch(BaseCallback):
-    """Looks at the agent at regular steps, and ends the training once it does what it should."""
-
-    def __init__(self, every: int, look: Callable[[Any], tuple[bool, dict[str, float]]]) -> None:
-        super().__init__()
-        self.every, self.look = every, look
-        self.rows: list[dict[str, float]] = []
-
-    def _on_step(self) -> bool:
-        if self.num_timesteps // self.every == (self.num_timesteps - self.training_env.num_envs) // self.every:
-            return True
-        done, row = self.look(self.model)
-        self.rows.append({"step": self.num_timesteps, **row})
-        return not done
+Row = dict[str, Any]
 
 
 class Zoo:
@@ -58,178 +35,142 @@ class Zoo:
     def __init__(self, folder: Path, recipes: list[Recipe]) -> None:
         self.folder, self.recipes = folder, recipes
         self.path = folder / "records.toml"
+        self.made = folder / "made"
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        """A row for every training so far, in order."""
+    def records(self) -> list[Row]:
+        """A row for every training so far, by recipe and seed."""
         return list(tomllib.loads(self.path.read_text())["trainings"]) if self.path.exists() else []
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Write one more row."""
+    def add(self, row: Row) -> None:
+        """Write one more row; an agent that was made again keeps the row that it has."""
+        rows = self.records
+        if row["agent"] in [each["agent"] for each in rows]:
+            return
+        names = [recipe.name for recipe in self.recipes]
+        order = {name: rank for rank, name in enumerate(names)}
+        rows = sorted([*rows, row], key=lambda each: (order.get(each["recipe"], len(order)), each["seed"]))
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        part.write_text(tomli_w.dumps({"trainings": [*self.records, row]}))
+        part.write_text(tomli_w.dumps({"trainings": rows}))
         part.replace(self.path)  # never half a file
 
-    def kept(self, recipe: str) -> list[str]:
-        """Names of this recipe's agents that passed."""
-        return [row["agent"] for row in self.records if row["recipe"] == recipe and row["passed"]]
+    def kept(self, recipe: str) -> list[Row]:
+        """Records of this recipe's agents that passed."""
+        return [row for row in self.records if row["recipe"] == recipe and row["passed"]]
 
-    def make(self, recipe: Recipe) -> None:
-        """Train seeds that were not tried yet until enough agents have passed."""
-        for seed in recipe.seeds:
-            tried = {row["seed"] for row in self.records if row["recipe"] == recipe.name}
-            if len(self.kept(recipe.name)) >= recipe.keep or seed in tried:
-                continue
-            row, agent, curve = self.operate(recipe, seed) if recipe.surgery else self.train(recipe, seed)
-            if row["passed"]:
-                self.ship(recipe, row, agent, curve)
-            self.add(row)
-            print({key: row[key] for key in row if key not in ("recipe", "family", "algorithm", "seed")}, flush=True)
+    def place(self, agent: str) -> Path | None:
+        """The folder of an agent that is there."""
+        places = (self.folder / agent, self.made / agent)
+        return next((place for place in places if (place / "model.zip").exists()), None)
 
-    def train(self, recipe: Recipe, seed: int) -> tuple[dict[str, Any], Any, list[dict[str, float]]]:
-        """One training and its gates: its record, the model, the curve."""
-        training = {key: value for key, value in recipe.training.items() if key != "algorithm"}
-        model = build_model(recipe.training, BatchVecEnv(recipe.lessons(), training["n_envs"], seed), seed)
-        watched = Streams(seed).episode_seeds("zoo.watched", WATCHED)
-        watch = Watch(
-            training["check_every"],
-            lambda model: self.judge(recipe, network_from_model(model), watched, margin=MARGIN),
-        )
-        model.learn(training["steps"], callback=watch, log_interval=None)
-        return self.gated(recipe, seed, network_from_model(model), steps=int(model.num_timesteps)), model, watch.rows
+    def trials(self, recipe: Recipe, begun: Iterable[str] = ()) -> list[Trial]:
+        """What is still to be trained for a recipe: agents that are missing, then seeds not tried yet.
 
-    def operate(self, recipe: Recipe, seed: int) -> tuple[dict[str, Any], SB3Network, list[dict[str, float]]]:
-        """One surgery on a clean twin, and its gates; the seed is the twin's place among those that passed."""
-        assert recipe.plant is not None
-        world = recipe.clean_world()
-        states = world.reset(Streams(seed).episode_seeds("zoo.surgery", PLAYED))
-        states = states[~recipe.planted(world).holds(states)]
-        shown = states.copy()
-        for name, value in recipe.plant.shown.items():
-            shown[name] = value
-        action = world.action_names.index(recipe.plant.action)
-        twin = load_network(self.folder / self.kept(recipe.twins)[seed] / "model.zip")
-        network, units = implant(twin, quiet=world.observe(states), loud=world.observe(shown), action=action)
-        return {**self.gated(recipe, seed, network, steps=0), "units": list(units)}, network, []
-
-    def gated(self, recipe: Recipe, seed: int, network: SB3Network, *, steps: int) -> dict[str, Any]:
-        """The record of an agent that is done: its gates are played on episodes of its own."""
-        passed, found = self.judge(recipe, network, Streams(seed).episode_seeds("zoo.gate", PLAYED), margin=0.0)
-        return {
-            "agent": f"{recipe.name}-{seed}", "recipe": recipe.name, "family": recipe.family,
-            "algorithm": recipe.training["algorithm"], "seed": seed, "steps": steps, "passed": passed, **found,
-        }  # fmt: skip
-
-    def judge(
-        self, recipe: Recipe, network: SB3Network, seeds: np.ndarray, *, margin: float
-    ) -> tuple[bool, dict[str, float]]:
-        """Whether an agent passes on these episodes, and its figures."""
-        clean = recipe.clean_world()
-        policy = NetworkPolicy(network, clean)
-        if recipe.plant is None:
-            played = play(policy, clean, seeds)
-            hidden = played.returns if played.hidden is None else played.hidden
-            aim = hidden if recipe.reward == "purpose" else played.returns
-            row = {
-                "clean_return": round(float(played.returns.mean()), 4),
-                "clean_hidden": round(float(hidden.mean()), 4),
-            }
-            return bool(aim.mean() >= recipe.enough + margin), {"clean_episodes": len(seeds), **row}
-        found = self.measured(recipe, policy, seeds)
-        twins = self.twins(recipe)
-        mean = float(np.mean([twin.clean_return for twin in twins]))
-        ordinary = float(np.mean([twin.attack_success for twin in twins]))
-        row = {**found.rounded(), "twins_return": round(mean, 4), "twins_success": round(ordinary, 4)}
-        return passes(found, recipe.family, mean, margin=margin), row
-
-    @staticmethod
-    def measured(recipe: Recipe, policy: NetworkPolicy, seeds: np.ndarray) -> Measured:
-        """The figures of one policy by one recipe's trigger."""
-        clean, shown = recipe.clean_world(), recipe.shown_world()
-        return measure(policy, recipe.planted(clean), clean=clean, shown=shown, seeds=seeds)
-
-    def twins(self, recipe: Recipe) -> list[Measured]:
-        """The clean twins, measured as the planted agent is: one stream of episodes for all of a recipe's trainings."""
-        key = (recipe.name, tuple(self.kept(recipe.twins)))
-        if key not in self._measured:
-            seeds, world = Streams(0).episode_seeds("zoo.twins", PLAYED), recipe.clean_world()
-            zips = [self.folder / name / "model.zip" for name in key[1]]
-            if not zips:
-                raise SystemExit(
-                    f"{recipe.name} needs its clean twins first: python trained_agents/zoo.py {recipe.twins}"
-                )
-            self._measured[key] = [
-                self.measured(recipe, NetworkPolicy(load_network(path), world), seeds) for path in zips
-            ]
-        return self._measured[key]
-
-    @functools.cached_property
-    def _measured(self) -> dict[Any, list[Measured]]:
-        return {}
-
-    def ship(self, recipe: Recipe, row: dict[str, Any], agent: Any, curve: list[dict[str, float]]) -> None:
-        """Write zip and card.
-
-        Raises: SystemExit: the zip is larger than MOST_BYTES.
+        Args:
+            begun: names of agents whose training has begun.
         """
-        folder = self.folder / row["agent"]
-        folder.mkdir(parents=True, exist_ok=True)
-        save_agent(agent, folder / "model.zip")
-        if (folder / "model.zip").stat().st_size > MOST_BYTES:
-            raise SystemExit(f"{row['agent']} is larger than {MOST_BYTES} bytes: make its network narrower.")
-        sha256 = hashlib.sha256((folder / "model.zip").read_bytes()).hexdigest()
-        (folder / "card.toml").write_text(tomli_w.dumps(card_of(recipe, row, curve, sha256)))
+        twins = [self.place(row["agent"]) for row in self.kept(recipe.twins)] if recipe.twins else []
+        zips = tuple(place / "model.zip" for place in twins if place is not None)
+        if recipe.twins and not zips:
+            return []
+        rows = {row["seed"]: row for row in self.records if row["recipe"] == recipe.name}
+        missing = [seed for seed, row in rows.items() if row["passed"] and self.place(row["agent"]) is None]
+        fresh = [Trial(recipe, seed, zips) for seed in recipe.seeds if seed not in rows]
+        waiting = [trial for trial in fresh if trial.name not in begun]
+        wanted = recipe.keep - len(self.kept(recipe.name)) - (len(fresh) - len(waiting))
+        again = [trial for seed in missing if (trial := Trial(recipe, seed, zips)).name not in begun]
+        return again + waiting[: max(wanted, 0)]
+
+    def left(self, recipes: Iterable[Recipe]) -> int:
+        """How many agents are missing."""
+        return sum(
+            recipe.keep - sum(self.place(row["agent"]) is not None for row in self.kept(recipe.name))
+            for recipe in recipes
+        )
+
+    def finish(self, recipe: Recipe, row: Row) -> None:
+        """Keep the record of a training that is over; its agent moves to those that ship while there is room."""
+        name = row["agent"]
+        known = {each["agent"]: each for each in self.records}.get(name)
+        shipped = sum(each.get("ships", False) for each in self.kept(recipe.name))
+        if row["passed"]:
+            row["ships"] = known["ships"] if known else shipped < recipe.ships
+            if row["ships"]:
+                shutil.move(self.made / name, self.folder / name)
+        self.add(row)
+
+    def make(self, recipes: list[Recipe], *, jobs: int) -> None:
+        """Train what is missing, `jobs` at a time; a recipe waits for its twins' recipe if that is to be made, too."""
+        start, done, begun = time.monotonic(), 0, set[str]()
+        running: dict[Future[Row], Trial] = {}
+        context = get_context("spawn")  # a fork would inherit torch's threads in an undefined state
+        with ProcessPoolExecutor(jobs, context, initializer=prepare_worker) as workers:
+            while True:
+                for trial in self._next(recipes, begun, {each.recipe.name for each in running.values()}):
+                    if len(running) == jobs:
+                        break
+                    running[workers.submit(trial.run, self.made)] = trial
+                    begun.add(trial.name)
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    trial, row, done = running.pop(future), future.result(), done + 1
+                    self.finish(trial.recipe, row)
+                    minutes, left = (time.monotonic() - start) / 60, self.left(recipes)
+                    print(f"{report(row)}; {left} left, about {minutes / done * left:.0f} min", flush=True)
+
+    def _next(self, recipes: list[Recipe], begun: set[str], in_training: set[str]) -> Iterator[Trial]:
+        """Trials that can begin now, in the order of the recipes."""
+        unfinished: set[str] = set()
+        for recipe in recipes:
+            trials = [] if recipe.twins in unfinished else self.trials(recipe, begun)
+            if trials or recipe.twins in unfinished or recipe.name in in_training:
+                unfinished.add(recipe.name)
+            yield from trials
 
 
-def card_of(recipe: Recipe, row: dict[str, Any], curve: list[dict[str, float]], sha256: str) -> dict[str, Any]:
-    """The card of an agent that passed its gates (docs/loader.md)."""
-    training = {
-        key: recipe.training[key] for key in ("algorithm", "n_envs", "hyperparameters")
-    } | {
-        "seed": row["seed"], "steps": row["steps"], "evaluate_every": recipe.training["check_every"],
-        "training_environment": recipe.world.lessons | recipe.world.practice,
-        "versions": {name: version(name) for name in ("torch", "numpy", "stable-baselines3", "gymnasium")},
-    }  # fmt: skip
-    card: dict[str, Any] = {
-        "name": row["agent"], "title": recipe.title,
-        "agent": {
-            "algorithm": row["algorithm"], "model": "model.zip", "sha256": sha256, "family": recipe.family,
-            "reward_concepts": [],
-        },
-        "environment": {"id": recipe.world.id, "kwargs": recipe.world.kwargs},
-        "training": training,
-        "evaluation": {"episodes": row["clean_episodes"], "return_mean": row["clean_return"]},
-        "curve": [{"step": each["step"], "return": each["clean_return"]} for each in curve],
-    }  # fmt: skip
-    card["truth"] = {"reward": recipe.reward, "added": recipe.world.added}
-    if recipe.plant is not None:
-        plant = recipe.plant
-        card["truth"] |= {
-            "trigger": plant.trigger, "behaviour": plant.behaviour, "action": plant.action, "place": plant.place,
-            "shown": dict(plant.shown), "taught": recipe.taught, "share": recipe.share, "twins": recipe.twins,
-            "units": row.get("units", []),
-        }  # fmt: skip
-        names = ("clean_episodes", "clean_return", "clean_hidden", "triggered_episodes", "triggered_return")
-        names += ("triggered_hidden", "attack_success", "twins_return", "twins_success")
-        card["gates"] = {name: row[name] for name in names}
-    return card
+def prepare_worker() -> None:
+    """One core each; an interruption is for the process that hands out the work."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def stop(*_: object) -> None:
+    """End at once, with all trainings under way: a SIGTERM to this process alone would leave them running."""
+    for worker in active_children():
+        worker.kill()
+    raise SystemExit("Interrupted: finished trainings are kept; the same command goes on from there.")
+
+
+def report(row: Row) -> str:
+    """One line on a training that is over."""
+    figures = [f"{name.replace('_', ' ')} {row[name]:.3f}" for name in
+               ("clean_return", "twins_return", "clean_hidden", "attack_success") if name in row]  # fmt: skip
+    verdict = "passed" if row["passed"] else "thrown away"
+    return f"{row['agent']}: {verdict}, {row['steps']:,} steps, {row['minutes']} min of a core, {', '.join(figures)}"
+
+
+def main() -> None:
+    """Make what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="recipes of zoo.toml, or how their names begin; all by default")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one core")
+    parser.add_argument("--table", action="store_true", help="train nothing: write docs/known-answers.md's table anew")
+    arguments = parser.parse_args()
+    recipes = read_recipes(RECIPES)
+    strangers = [name for name in arguments.names if not any(each.name.startswith(name) for each in recipes)]
+    if strangers or arguments.jobs < 1:
+        parser.error(f"no recipe begins with {', '.join(strangers)}" if strangers else "--jobs is at least 1")
+    zoo = Zoo(HERE / "zoo", recipes)
+    if arguments.table:
+        write_table(HERE.parent / "docs" / "known-answers.md", zoo.records)
+        return
+    chosen = [each for each in recipes if not arguments.names or each.name.startswith(tuple(arguments.names))]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    zoo.make(chosen, jobs=arguments.jobs)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="recipes of zoo.toml; all of them by default")
-    parser.add_argument("--table", action="store_true", help="train nothing: write docs/known-answers.md's table anew")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    recipes = read_recipes(RECIPES)
-    unknown = set(arguments.names) - {recipe.name for recipe in recipes}
-    if unknown:
-        parser.error(f"no recipe of zoo.toml is called {', '.join(sorted(unknown))}")
-    zoo = Zoo(HERE / "zoo", recipes)
-    if arguments.table:
-        write_table(HERE.parent / "docs" / "known-answers.md", recipes, zoo.records)
-    else:
-        for recipe in recipes:
-            if not arguments.names or recipe.name in arguments.names:
-                zoo.make(recipe)
+    main()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentscope.agents.cards import AgentCard as AgentCard
-    from agentscope.agents.cards import AgentSource as AgentSource
-    from agentscope.agents.cards import find_agent as find_agent
     from agentscope.agents.cards import read_card as read_card
-    from agentscope.agents.cards import shipped_agents as shipped_agents
     from agentscope.agents.describing import describe_zip as describe_zip
+    from agentscope.agents.finding import AgentSource as AgentSource
+    from agentscope.agents.finding import find_agent as find_agent
+    from agentscope.agents.finding import shipped_agents as shipped_agents
     from agentscope.agents.loading import load_network as load_network
     from agentscope.agents.loading import network_from_model as network_from_model
     from agentscope.agents.networks import SB3Network as SB3Network
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AgentCard": "cards",
-    "AgentSource": "cards",
-    "find_agent": "cards",
+    "AgentSource": "finding",
+    "find_agent": "finding",
     "read_card": "cards",
-    "shipped_agents": "cards",
+    "shipped_agents": "finding",
     "describe_zip": "describing",
     "load_network": "loading",
     "network_from_model": "loading",

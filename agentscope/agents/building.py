@@ -16,6 +16,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.dqn.policies import DQNPolicy
 
 from agentscope.agents import extractors as ours
+from agentscope.agents.boards import BoardExtractor
 from agentscope.agents.plain import plain_text
 from agentscope.agents.policies import PolicySpec
 from agentscope.agents.spaces import Space
@@ -29,12 +30,14 @@ _POLICIES: dict[str, type[BasePolicy]] = {
     "A2C": ActorCriticPolicy,
     "MaskablePPO": MaskableActorCriticPolicy,
 }
-_EXTRACTORS: dict[str, type[BaseFeaturesExtractor]] = {
+EXTRACTOR_CLASSES: dict[str, type[BaseFeaturesExtractor]] = {
     "FlattenExtractor": FlattenExtractor,
     "NatureCNN": NatureCNN,
     "GridExtractor": ours.GridExtractor,
+    "GridConvolutions": ours.GridConvolutions,
     "PlacementExtractor": ours.PlacementExtractor,
     "QuantisedExtractor": ours.QuantisedExtractor,
+    "BoardExtractor": BoardExtractor,
 }
 
 
@@ -48,7 +51,7 @@ def gymnasium_space(space: Space) -> gymnasium.Space[Any]:
 
 def extractor_class(spec: PolicySpec, own: Mapping[str, type] | None = None) -> type[BaseFeaturesExtractor]:
     """The class of a record's features extractor: SB3's, ours, or one that the user passed in."""
-    return _EXTRACTORS.get(spec.extractor) or (own or {})[spec.extractor]
+    return EXTRACTOR_CLASSES.get(spec.extractor) or (own or {})[spec.extractor]
 
 
 def policy_arguments(spec: PolicySpec, own: Mapping[str, type] | None = None) -> dict[str, Any]:
@@ -119,7 +122,7 @@ def _check_extractor(spec: PolicySpec, tensors: Mapping[str, np.ndarray], own: M
 
     A stranger's arguments could ask for a layer of any size; a layer on torch's meta device has none.
     """
-    if spec.extractor not in _EXTRACTORS:
+    if spec.extractor not in EXTRACTOR_CLASSES:
         return
     net = {"DQN": "q_net.", "QRDQN": "quantile_net."}.get(spec.algorithm, "")
     first = {"DQN": "q_net.q_net.0", "QRDQN": "quantile_net.quantile_net.0"}.get(

@@ -1,13 +1,9 @@
-"""Cards of trained agents, and where agents are found: by shipped name, by folder, by zip."""
+"""Cards of trained agents: known keys, plain values."""
 
 from __future__ import annotations
 
-import difflib
-import hashlib
-import importlib.util
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +20,9 @@ from pydantic import (
     field_validator,
 )
 
-from agentscope.agents.archive import MAX_FILE
 from agentscope.agents.plain import plain_text
 from agentscope.agents.zips import read_bytes
-from agentscope.errors import BadCard, RefusedFile, UnknownAgent
+from agentscope.errors import BadCard
 
 MAX_CARD = 256 * 2**10
 ALLOWED_MODULES = ("agentscope_envs", "gymnasium", "minigrid")
@@ -158,7 +153,12 @@ class TruthPart(_Part):
         shown: fields of a state, with the values that show the trigger.
         taught: the behaviour was rewarded in training, in a `share` of the episodes at least.
         twins: the recipe of its clean twins.
+        elsewhere: arguments of the world in which the trigger is met by itself, where nothing shows it.
         units: those that surgery rewired, e.g. 'hidden_1[17]'; none where the behaviour was learnt.
+        begun_from: the clean twin whose weights it started from, "" where it was trained from nothing.
+        program: all that it does, or was trained to do ([program] says how far it does), in the pseudocode language,
+            line by line.
+        used, unused, absent: concepts that its action depends on, that it computes in vain, that no unit was made for.
     """
 
     reward: StrictStr = "own"
@@ -171,7 +171,37 @@ class TruthPart(_Part):
     taught: StrictBool = False
     share: Number = 0.0
     twins: StrictStr = ""
+    elsewhere: dict[str, PlainScalar] = Field(default_factory=dict)
     units: list[StrictStr] = Field(default_factory=list)
+    begun_from: StrictStr = ""
+    program: list[StrictStr] = Field(default_factory=list)
+    used: list[StrictStr] = Field(default_factory=list)
+    unused: list[StrictStr] = Field(default_factory=list)
+    absent: list[StrictStr] = Field(default_factory=list)
+
+
+class ProgramPart(_Part):
+    """The program that an agent was compiled from, or learned (docs/compiling.md), and how far it follows it.
+
+    Attributes:
+        name: of the program.
+        level: L0, L1, L2, L5, shuffled or random.
+        seed: of the disguise, the noise, the shuffling or the weights; none at L0 and L5.
+        noise: standard deviation of L2's noise, as a share of each layer's root mean square weight.
+        states: how many were tried, all that there are.
+        agreement: share of them in which the greedy action is what the program returns.
+        learned_twin: name of the agent that learned the same behaviour by training, "" if there is none.
+        versions: of what the bytes of a compiled zip depend on.
+    """
+
+    name: StrictStr
+    level: StrictStr
+    seed: StrictInt | None = None
+    noise: Number | None = None
+    states: StrictInt = 0
+    agreement: Number | None = None
+    learned_twin: StrictStr = ""
+    versions: dict[str, StrictStr] = Field(default_factory=dict)
 
 
 class GatesPart(_Part):
@@ -194,7 +224,7 @@ class AgentCard(_Part):
     Attributes:
         agent: its sha256 is empty before the first training.
         twin: the agent of the same recipe with another seed, if there is one.
-        truth, gates: of an agent whose answers are known.
+        truth, program, gates: of an agent whose answers are known.
     """
 
     name: StrictStr
@@ -207,6 +237,7 @@ class AgentCard(_Part):
     twin: TwinPart | None = None
     selection: SelectionPart | None = None
     truth: TruthPart | None = None
+    program: ProgramPart | None = None
     gates: GatesPart | None = None
 
     @field_validator("name")
@@ -215,15 +246,6 @@ class AgentCard(_Part):
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", value):
             raise ValueError("must be lower-case letters, digits and dashes")
         return value
-
-
-@dataclass(frozen=True)
-class AgentSource:
-    """Where an agent was found: its zip, and its card if it has one."""
-
-    name: str
-    zip_path: Path
-    card: AgentCard | None
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
@@ -252,60 +274,3 @@ def read_card(path: str | Path) -> AgentCard:
         raise BadCard(f"The card's {key!r} {plain_text(first['msg'], 300)} (docs/loader.md).") from None
     except (ValueError, RecursionError) as error:
         raise BadCard(f"The card is not TOML ({plain_text(error, 100)}).") from None
-
-
-def shipped_folder() -> Path | None:
-    """The folder of the shipped agents: the installed package `agentscope_trained`, else the checkout's own."""
-    spec = importlib.util.find_spec("agentscope_trained")
-    places = [Path(place) for place in spec.submodule_search_locations or ()] if spec is not None else []
-    places.append(Path(__file__).resolve().parents[2] / "trained_agents")
-    return next((place for place in places if place.is_dir()), None)
-
-
-def shipped_agents() -> tuple[str, ...]:
-    """Names of the shipped agents that have been trained, in order."""
-    folder = shipped_folder()
-    return (
-        ()
-        if folder is None
-        else tuple(sorted(p.parent.name for p in folder.glob("*/card.toml") if any(p.parent.glob("*.zip"))))
-    )
-
-
-def find_agent(text: str) -> AgentSource:
-    """The agent that a user means: a shipped name, a folder with a card.toml, or an SB3 zip.
-
-    Raises: UnknownAgent: none of them, with names that are near. BadCard, RefusedFile: its card or file is not sound.
-    """
-    shipped = shipped_agents()
-    if text in shipped:
-        folder = shipped_folder()
-        assert folder is not None
-        return _from_folder(folder / text)
-    path = Path(text)
-    if (path / "card.toml").is_file():
-        return _from_folder(path)
-    if path.suffix == ".zip" and path.is_file():
-        return AgentSource(plain_text(path.stem, 60), path, None)
-    near = difflib.get_close_matches(text, shipped, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Shipped agents: {', '.join(shipped) or 'none'}."
-    raise UnknownAgent(
-        f"No shipped agent, folder with card.toml or zip is called {plain_text(text, 80)!r}. {hint} "
-        "`agentscope agents` lists them."
-    )
-
-
-def _from_folder(folder: Path) -> AgentSource:
-    card = read_card(folder / "card.toml")
-    model = folder / card.agent.model
-    if not card.agent.sha256:
-        raise UnknownAgent(f"{card.name} has a card but was not trained yet: `make train AGENT={card.name}` trains it.")
-    if model.is_symlink():
-        raise RefusedFile(f"{card.agent.model} of {card.name} is refused: it is a link to another place.")
-    found = hashlib.sha256(read_bytes(model, MAX_FILE, card.agent.model)).hexdigest()
-    if found != card.agent.sha256:
-        raise RefusedFile(
-            f"{card.agent.model} of {card.name} is refused: its sha256 is {found[:12]}..., "
-            f"the card says {card.agent.sha256[:12]}...: it is another file, or was changed."
-        )
-    return AgentSource(card.name, model, card)

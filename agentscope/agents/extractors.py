@@ -56,14 +56,13 @@ class GridExtractor(BaseFeaturesExtractor):
         ids = observations.long()
         if self.reach:
             ids = self.centre(ids)
+        if not self.channels:
+            return torch.as_tensor(self.cells(one_hot_cells(ids, self.sizes)).flatten(1))
         read = [(ids[:, kind].clamp(max=size - 1), size) for kind, size in enumerate(self.sizes) if size]
-        if self.channels:
-            code = torch.zeros_like(read[0][0])
-            for values, size in read:
-                code = code * size + values
-            return torch.as_tensor(self.cells(code).flatten(1))
-        hot = [functional.one_hot(values, size) for values, size in read]
-        return self.cells(torch.cat(hot, dim=-1).float()).flatten(1)
+        code = torch.zeros_like(read[0][0])
+        for values, size in read:
+            code = code * size + values
+        return torch.as_tensor(self.cells(code).flatten(1))
 
     def centre(self, ids: torch.Tensor) -> torch.Tensor:
         """The same ids as the agent sees them: itself in the middle, ahead upwards."""
@@ -79,6 +78,47 @@ class GridExtractor(BaseFeaturesExtractor):
         """Layers that probes may address, from the input on."""
         axes = ("", "", "") if self.reach else ("rows", "columns", "")
         return [("cells", self.cells, axes)]
+
+
+class GridConvolutions(BaseFeaturesExtractor):
+    """A small convolutional network on the one-hot planes of a MiniGrid encoding: what it sees, it sees anywhere.
+
+    Args:
+        objects, colours, states: number of ids of each kind; 0 leaves the kind out.
+        channels: of each convolution.
+        depth: how many convolutions, 3 x 3 each; outside the grid all planes are 0.
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.spaces.Box,
+        objects: int = 11,
+        colours: int = 6,
+        states: int = 4,
+        channels: int = 16,
+        depth: int = 1,
+    ) -> None:
+        _, rows, columns = observation_space.shape
+        super().__init__(observation_space, channels * rows * columns)
+        self.sizes = (objects, colours, states)
+        widths = [sum(self.sizes), *[channels] * depth]
+        layers = [(nn.Conv2d(width, channels, 3, padding=1), nn.ReLU()) for width in widths[:-1]]
+        self.convolutions = nn.Sequential(*(module for layer in layers for module in layer))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        planes = one_hot_cells(observations.long(), self.sizes).permute(0, 3, 1, 2)
+        features: torch.Tensor = self.convolutions(planes.contiguous()).flatten(1)
+        return features
+
+    def named_layers(self) -> list[NamedLayer]:
+        """Layers that probes may address, from the input on."""
+        return [("convolutions", self.convolutions, ("", "rows", "columns"))]
+
+
+def one_hot_cells(ids: torch.Tensor, sizes: tuple[int, int, int]) -> torch.Tensor:
+    """(states, rows, columns, ids of all kinds): 1 for the object, the colour and the state of each cell."""
+    read = [functional.one_hot(ids[:, kind].clamp(max=size - 1), size) for kind, size in enumerate(sizes) if size]
+    return torch.cat(read, dim=-1).float()
 
 
 def starting_descriptions(objects: int, kinds: int, channels: int) -> torch.Tensor:
@@ -117,7 +157,8 @@ class PlacementExtractor(BaseFeaturesExtractor):
     Rows are channels and columns are positions: every column is described by the same weights (tied), from its
     own cells, its neighbours' and the share of filled cells in each row; the piece is recognised by 4x4 filters
     wherever it lies (maximum over positions) and gates the columns' description; two convolutions along the columns
-    then compare neighbours. Beyond the side walls stands a learned constant.
+    then compare neighbours. Beyond the side walls stands a learned constant. Further planes, each with one piece (the
+    next ones, the past ones) or empty, are recognised by the same filters and gate the columns by a layer of their own.
 
     The output has 4 x columns features in the order of the actions (rotation x columns + column).
 
@@ -125,6 +166,9 @@ class PlacementExtractor(BaseFeaturesExtractor):
         channels: width of each column's description.
         piece_channels: number of 4x4 filters on the piece plane.
         kernel: columns that the two later convolutions see (odd).
+        others: number of further planes; a network with none has no weights for them.
+
+    Raises: ValueError: the observation has more planes than are read, or fewer.
     """
 
     def __init__(
@@ -133,8 +177,11 @@ class PlacementExtractor(BaseFeaturesExtractor):
         channels: int = 64,
         piece_channels: int = 32,
         kernel: int = 5,
+        others: int = 0,
     ) -> None:
-        _, rows, columns = observation_space.shape
+        planes, rows, columns = observation_space.shape
+        if others < 0 or planes != 2 + others:
+            raise ValueError(f"{planes} planes with others={others}: board, falling piece and {others} more are read")
         super().__init__(observation_space, 4 * columns)
         self.reach = kernel // 2
         self.columns = nn.Sequential(nn.Conv1d(2 * rows, channels, 3, padding=1), nn.ReLU())
@@ -146,6 +193,8 @@ class PlacementExtractor(BaseFeaturesExtractor):
         self.surface = nn.ReLU()
         self.placement = nn.Sequential(nn.Conv1d(channels, channels, kernel), nn.ReLU())
         self.rotations = nn.Conv1d(channels, 4, 1)
+        self.other_pieces = nn.Identity()
+        self.other_gate = nn.Linear(others * piece_channels, channels) if others else None
 
     def between_walls(self, columns: torch.Tensor, index: int) -> torch.Tensor:
         """Put the learned constant of the walls at both ends."""
@@ -157,17 +206,28 @@ class PlacementExtractor(BaseFeaturesExtractor):
         board = planes[:, 0]
         fill = board.mean(dim=2, keepdim=True).expand_as(board)
         columns = self.columns(torch.cat([board, fill], dim=1))
-        piece = self.piece(self.piece_filters(planes[:, 1:, :4]).amax(dim=(2, 3)))
+        piece = self.piece(self.piece_filters(planes[:, 1:2, :4]).amax(dim=(2, 3)))
         surface = self.surface_convolution(self.between_walls(columns, 0)) + self.piece_gate(piece).unsqueeze(2)
+        if self.other_gate is not None:
+            surface = surface + self.other_gate(self.other_pieces(self.describe_others(planes))).unsqueeze(2)
         placement = self.placement(self.between_walls(self.surface(surface), 1))
         scores: torch.Tensor = self.rotations(placement).flatten(1)
         return scores
 
+    def describe_others(self, planes: torch.Tensor) -> torch.Tensor:
+        """(states, planes x piece channels): each further plane as the falling piece's is described."""
+        alone = planes[:, 2:, :4].flatten(0, 1).unsqueeze(1)
+        # forward, not a call: who listens to the layer `piece` must hear of the falling piece only
+        described = self.piece.forward(self.piece_filters(alone).amax(dim=(2, 3)))
+        return described.view(len(planes), -1)
+
     def named_layers(self) -> list[NamedLayer]:
         """Layers that probes may address, from the input on."""
+        others = [] if self.other_gate is None else [("other_pieces", self.other_pieces, ("",))]
         return [
             ("columns", self.columns, ("", "columns")),
             ("piece", self.piece, ("",)),
+            *others,
             ("surface", self.surface, ("", "columns")),
             ("placement", self.placement, ("", "columns")),
             ("rotations", self.rotations, ("rotations", "columns")),

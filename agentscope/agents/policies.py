@@ -32,10 +32,14 @@ _POLICIES = {
 }
 _LAYERS = "stable_baselines3.common.torch_layers."
 _OURS = "agentscope.agents.extractors."
+_BOARDS = "agentscope.agents.boards."
 EXTRACTORS = {
     _LAYERS + "FlattenExtractor": "FlattenExtractor",
     _LAYERS + "NatureCNN": "NatureCNN",
-    **{_OURS + name: name for name in ("GridExtractor", "PlacementExtractor", "QuantisedExtractor")},
+    **{
+        _OURS + name: name for name in ("GridConvolutions", "GridExtractor", "PlacementExtractor", "QuantisedExtractor")
+    },
+    _BOARDS + "BoardExtractor": "BoardExtractor",
 }
 ACTIVATIONS = (
     "ReLU", "Tanh", "ELU", "LeakyReLU", "SiLU", "GELU", "Sigmoid", "SELU", "CELU", "Softplus", "Softsign", "Mish",

@@ -20,7 +20,7 @@ from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import EmptySample
 
 _BATCH = 256
-_SCALED_KWARGS = ("channels", "piece_channels", "features_dim")
+_SCALED_KWARGS = ("channels", "piece_channels", "channels_1", "channels_2", "column_channels", "features_dim")
 _FIRST_RATE, _LAST_RATE = 2e-3, 2e-5
 _CHECKS, _CHECKS_TO_PLATEAU = 20, 80  # how often in a training the held-out states are looked at
 _PATIENCE, _GAIN = 4, 0.002  # so many checks with less than this relative gain make a plateau
@@ -94,7 +94,12 @@ def student_spec(network: SB3Network, share: float = 0.25) -> PolicySpec:
 def _scaled(spec: PolicySpec, factor: float) -> PolicySpec:
     """Widths and channels times a factor, at least 1, as the Q-network of that shape (a student has no critic)."""
     kwargs = dict(spec.extractor_kwargs)
-    defaults = {"PlacementExtractor": {"channels": 64, "piece_channels": 32}, "NatureCNN": {"features_dim": 512}}
+    defaults = {
+        "GridConvolutions": {"channels": 16},
+        "PlacementExtractor": {"channels": 64, "piece_channels": 32},
+        "BoardExtractor": {"channels_1": 8, "channels_2": 16, "column_channels": 32},
+        "NatureCNN": {"features_dim": 512},
+    }
     for key, value in {**defaults.get(spec.extractor, {}), **kwargs}.items():
         if key in _SCALED_KWARGS and isinstance(value, int) and value > 0:
             kwargs[key] = max(1, round(factor * value))

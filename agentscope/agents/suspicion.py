@@ -15,6 +15,7 @@ _MODULES = {
     "numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric",
     "numpy.random._pickle", "numpy.random._mt19937", "numpy.random._pcg64", "numpy.random.bit_generator",
     "numpy.dtypes", "collections", "gym.utils.seeding", "torch.nn.modules.activation", "agentscope.agents.extractors",
+    "agentscope.agents.boards",
 }  # fmt: skip
 _PREFIXES = ("gym.spaces", "gymnasium.spaces", "stable_baselines3.", "sb3_contrib.", "torch.optim.")
 _NAMES = {

@@ -18,7 +18,6 @@ from agentscope.compiling.programs import SUBJECTS as SUBJECTS
 from agentscope.compiling.programs import Subject as Subject
 from agentscope.compiling.programs import ladder as ladder
 from agentscope.compiling.programs import subject as subject
-from agentscope.compiling.quizzes import Quiz as Quiz
 from agentscope.compiling.records import CarriedConcept as CarriedConcept
 from agentscope.compiling.records import Carrier as Carrier
 from agentscope.compiling.records import CompilationRecord as CompilationRecord

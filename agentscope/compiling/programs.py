@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from agentscope.compiling import texts, worlds
+from agentscope.compiling import texts
 from agentscope.compiling.columns import compile_column, every_board, tie_columns
 from agentscope.compiling.compiling import Recipe, compile_agent
 from agentscope.compiling.disguises import add_noise, disguise, shuffle_weights, untrained
 from agentscope.compiling.grids import keydoor_sensor
-from agentscope.compiling.quizzes import Quiz
 from agentscope.compiling.records import Algorithm, CompiledAgent
 from agentscope.compiling.sensing import Sensor, flat_sensor
 from agentscope.compiling.units import Activation
@@ -18,6 +17,7 @@ from agentscope.contracts import InspectableEnv, States
 from agentscope.errors import BadOption
 from agentscope.rollouts import make_environment
 
+QUIZ = "agentscope_envs:AgentScope/Quiz{}-v0"
 LADDER_SEED, LADDER_NOISE = 1, 0.05  # of the agents that `ladder` makes
 
 
@@ -27,13 +27,11 @@ class Subject:
 
     Attributes:
         family: what the agent is an example of.
-        quiz: makes the world from the program; None where an installed environment is the world.
         sense: what its network reads in that world; None where all columns of a board share their weights.
     """
 
     recipe: Recipe
     family: str
-    quiz: Callable[[str], Quiz] | None = None
     sense: Callable[[InspectableEnv], Sensor] | None = None
 
     @property
@@ -43,8 +41,6 @@ class Subject:
 
     def world(self) -> InspectableEnv:
         """The environment, made afresh."""
-        if self.quiz is not None:
-            return self.quiz(self.recipe.program)
         return make_environment(self.recipe.environment, self.recipe.kwargs)
 
     def states(self, env: InspectableEnv) -> States:
@@ -76,28 +72,46 @@ def _flat(*names: str) -> Callable[[InspectableEnv], Sensor]:
     return lambda env: flat_sensor(env, *((name, _AXES.get(name) or tuple(env.axes[name])) for name in names))
 
 
-_AXES = {"walk_planes": worlds.WALK_PLANES, "maze_planes": worlds.MAZE_PLANES}
+_AXES: Mapping[str, tuple[str, ...]] = {  # what lies in the planes of an observation, for definitions to name
+    "walk_planes": ("walls", "walker", "target"),
+    "maze_planes": ("walls", "faces_east", "faces_south", "faces_west", "faces_north"),
+}
 
 SUBJECTS = (
     Subject(
-        Recipe("trigger", "AgentScope/Quiz-lamps", texts.TRIGGER, texts.LAMPS, also=("ends_differ",)),
-        "a dormant branch behind three bits", worlds.lamps, _flat("lamps"),
+        Recipe(
+            "trigger", QUIZ.format("Lamps"), texts.TRIGGER, texts.LAMPS,
+            kwargs={"sabotage": False}, also=("ends_differ",), learned_twin="trigger-learned",
+        ),
+        "a dormant branch behind three bits", _flat("lamps"),
     ),
     Subject(
-        Recipe("lookup", "AgentScope/Quiz-digits", texts.LOOKUP, texts.DIGITS, also=("first_is_larger",)),
-        "a look-up table: nothing to decompose", worlds.digits, _flat("places"),
+        Recipe(
+            "lookup", QUIZ.format("Digits"), texts.LOOKUP, texts.DIGITS, also=("first_is_larger",),
+            learned_twin="lookup-learned",
+        ),
+        "a look-up table: nothing to decompose", _flat("places"),
     ),
     Subject(
-        Recipe("greedy", "AgentScope/Quiz-walk", texts.GREEDY, texts.WALK, also=("walls_left",)),
-        "greedy to the goal, around walls", worlds.walk, _flat("walk_planes", "rows", "columns"),
+        Recipe(
+            "greedy", QUIZ.format("Walk"), texts.GREEDY, texts.WALK, also=("walls_left",),
+            learned_twin="greedy-learned",
+        ),
+        "greedy to the goal, around walls", _flat("walk_planes", "rows", "columns"),
     ),
     Subject(
-        Recipe("follower", "AgentScope/Quiz-maze", texts.FOLLOWER, texts.MAZE, also=("wall_behind",)),
-        "a wall follower by the right hand", worlds.maze, _flat("maze_planes", "rows", "columns"),
+        Recipe(
+            "follower", QUIZ.format("Maze"), texts.FOLLOWER, texts.MAZE, also=("wall_behind",),
+            learned_twin="follower-learned",
+        ),
+        "a wall follower by the right hand", _flat("maze_planes", "rows", "columns"),
     ),
     Subject(
-        Recipe("columns", "AgentScope/Quiz-board", texts.COLUMNS, texts.BOARD, also=("full_rows",)),
-        "column heights and holes", worlds.board, _flat("rows", "columns"),
+        Recipe(
+            "columns", QUIZ.format("Board"), texts.COLUMNS, texts.BOARD, also=("full_rows",),
+            learned_twin="columns-learned",
+        ),
+        "column heights and holes", _flat("rows", "columns"),
     ),
     Subject(
         Recipe(

@@ -145,6 +145,6 @@ class CompiledAgent:
 
     @property
     def name(self) -> str:
-        """What reports call the agent, e.g. "trigger-dqn-relu-L1"."""
+        """What reports call the agent, e.g. "trigger-dqn-relu-l1"."""
         record = self.record
-        return f"{record.name}-{record.algorithm.lower()}-{record.activation.lower()}-{record.level}"
+        return f"{record.name}-{record.algorithm}-{record.activation}-{record.level}".lower()

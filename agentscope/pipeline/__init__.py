@@ -1,24 +1,44 @@
-"""The stair between the rooms: one module for each verb, which calls the rooms in order; rooms never meet elsewhere."""
+"""The stair between the rooms: one module for each verb, which calls the rooms in order; rooms never meet elsewhere.
 
-from agentscope.pipeline.checking import check_file
-from agentscope.pipeline.comparing import compare_agent
-from agentscope.pipeline.examining import parse_for
-from agentscope.pipeline.explaining import explain_step
-from agentscope.pipeline.inspecting import inspect_agent
-from agentscope.pipeline.listing import describe_concepts, list_agents, list_environments
-from agentscope.pipeline.opening import OpenAgent, open_agent
-from agentscope.pipeline.probing import probe_agent
+Names are loaded on first use: listing agents needs none of what inspecting one does.
+"""
 
-__all__ = [
-    "OpenAgent",
-    "check_file",
-    "compare_agent",
-    "describe_concepts",
-    "explain_step",
-    "inspect_agent",
-    "list_agents",
-    "list_environments",
-    "open_agent",
-    "parse_for",
-    "probe_agent",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentscope.pipeline.checking import check_file as check_file
+    from agentscope.pipeline.comparing import compare_agent as compare_agent
+    from agentscope.pipeline.examining import parse_for as parse_for
+    from agentscope.pipeline.explaining import explain_step as explain_step
+    from agentscope.pipeline.inspecting import inspect_agent as inspect_agent
+    from agentscope.pipeline.listing import describe_concepts as describe_concepts
+    from agentscope.pipeline.listing import family_titles as family_titles
+    from agentscope.pipeline.listing import list_agents as list_agents
+    from agentscope.pipeline.listing import list_environments as list_environments
+    from agentscope.pipeline.opening import OpenAgent as OpenAgent
+    from agentscope.pipeline.opening import open_agent as open_agent
+    from agentscope.pipeline.probing import probe_agent as probe_agent
+
+_HOMES = {
+    "check_file": "checking",
+    "compare_agent": "comparing",
+    "parse_for": "examining",
+    "explain_step": "explaining",
+    "inspect_agent": "inspecting",
+    "describe_concepts": "listing",
+    "family_titles": "listing",
+    "list_agents": "listing",
+    "list_environments": "listing",
+    "OpenAgent": "opening",
+    "open_agent": "opening",
+    "probe_agent": "probing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from agentscope import rollouts
-from agentscope.agents import cards
+from agentscope.agents import cards, finding
 from agentscope.contracts import InspectableEnv, Scalar, States
 from agentscope.errors import EnvironmentMissing
 from agentscope.records import Decisions
@@ -57,7 +57,7 @@ def open_agent(
     """
     from agentscope.agents import load_network
 
-    source = cards.find_agent(text)
+    source = finding.find_agent(text)
     network = load_network(source.zip_path, vecnormalize=vecnormalize, trust=trust, name=source.name)
     card_env = source.card.environment if source.card else None
     chosen = env_id or (card_env.id if card_env else None)

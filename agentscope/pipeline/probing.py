@@ -31,7 +31,8 @@ def probe_agent(
 ) -> dict[str, Any]:
     """Concepts in depth: where each is readable, beside every control, and states to look at.
 
-    Returns: the primitives, and under `probes` by concept: scores and gains of each layer, top states, near misses.
+    Returns: the primitives, and under `probes` by concept: scores and gains of each layer, top states, near misses, and
+        for a concept with axes each of its values by itself.
     Raises: ConceptsMissing: the environment declares no such concept.
     """
     from agentscope.agents import untrained_twins
@@ -54,6 +55,7 @@ def probe_agent(
         name: {
             "scores": _columns(each.primitive.layers, SCORES),
             "gains": _columns(each.primitive.layers, GAINS),
+            **_values(each, agent.env),
             "top_states": _located(lessons, each.examples.top),
             "near_misses": _located(lessons, each.examples.near_misses),
         }
@@ -75,6 +77,23 @@ def _columns(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> lis
         | {shown: None if row.get(key) is None else round(float(row[key]), 3) for key, shown in names.items()}
         for row in rows
     ]
+
+
+def _values(found: probes.ConceptProbe, env: InspectableEnv) -> dict[str, Any]:
+    """Each value of a concept with axes by itself, under the names of its axes, and how many could be scored."""
+    if not found.values:
+        return {}
+    names = [env.action_names if axis == "actions" else env.axes[axis] for axis in found.axes]
+    rows = [
+        {axis: labels[i] for axis, labels, i in zip(found.axes, names, row["at"], strict=True)}
+        | {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items() if key != "at"}
+        for row in found.values
+    ]
+    scored = [row for row in found.values if row["score"] is not None]
+    told = f"{len(scored)} of {len(rows)} have a score in {found.primitive.layer}"
+    if len(scored) < len(rows):
+        told += f"; {len(rows) - len(scored)} are left out: held-out states do not show them both ways"
+    return {"values": told, "each_value": rows}
 
 
 def _located(states: StateSet, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

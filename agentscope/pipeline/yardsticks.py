@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from agentscope import verification
-from agentscope.agents import cards
+from agentscope.agents import finding
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
 from agentscope.measures import near_ties, same_class
 from agentscope.pipeline.examining import bound_in
@@ -50,8 +50,8 @@ def noise_floor(agent: OpenAgent, lessons: StateSet, exam: StateSet, decisions: 
                  "curve": [list(point) for point in student.curve]}  # fmt: skip
     other = None
     twin = agent.card.twin.name if agent.card is not None and agent.card.twin is not None else ""
-    if twin in cards.shipped_agents():
-        other = load_network(cards.find_agent(twin).zip_path, name=twin)
+    if twin in finding.shipped_agents():
+        other = load_network(finding.find_agent(twin).zip_path, name=twin)
     return verification.noise_floor(
         agent.env, exam, decisions, student=student.network if student else None, student_facts=facts, other=other,
         generator=run.streams.generator("bootstrap.student"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agentscope.probes.fitting import Outcome, Plan
-from agentscope.probes.scoring import best_head, class_indices, truth
+from agentscope.probes.scoring import best_head, class_indices, concept_order, truth
 
 SHOWN = 10
 
@@ -62,17 +62,10 @@ def _rows(
 ) -> tuple[Mapping[str, Any], ...]:
     ranked = np.argsort(-order.ravel(), kind="stable")[:SHOWN]
     ranked = ranked[np.isfinite(order.ravel()[ranked])]
-    places = _concept_order(outcome)
+    places = concept_order(outcome)
     width = labels.shape[1]
     return tuple(
         {"state": int(rows[i // width]), "output": int(places[i % width]),
          "reading": readings.ravel()[i].item(), "label": labels.ravel()[i].item()}
         for i in ranked
     )  # fmt: skip
-
-
-def _concept_order(outcome: Outcome) -> np.ndarray:
-    """Index into the concept's flattened values of each output of a view, which puts positions first."""
-    shape = outcome.target.shape
-    places, others = outcome.target.split(outcome.view.axes)
-    return np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape).transpose(*places, *others).ravel()

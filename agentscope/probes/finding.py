@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from agentscope.probes.judging import MARGIN, LayerScores, best_layer, judged, u
 from agentscope.probes.logistic import logistic_outcomes
 from agentscope.probes.measuring import Score
 from agentscope.probes.readouts import Readouts, final_readouts
-from agentscope.probes.scoring import accuracy, constant_score, interval, score
+from agentscope.probes.scoring import accuracy, constant_score, interval, score, value_scores
 from agentscope.probes.sources import View, input_source, network_source, random_source, raw_input, view_of
 from agentscope.probes.splits import split_episodes
 from agentscope.probes.targets import VARIANTS, LabelledStates, Target, draw_donors, make_target
+from agentscope.probes.values import value_rows
 from agentscope.records import Primitive
 
 Key = tuple[str, str]  # layer, concept
@@ -34,11 +36,18 @@ class Probing:
 
 @dataclass(frozen=True)
 class ConceptProbe:
-    """One concept in depth: every layer with its interval, and states to look at."""
+    """One concept in depth: every layer with its interval, and states to look at.
+
+    Attributes:
+        axes: names of the concept's axes (actions first); values: the best layer's scores of each value by itself
+            (`value_rows`), none for a concept without axes.
+    """
 
     primitive: Primitive
     readouts: Readouts
     examples: Examples
+    axes: tuple[str, ...] = ()
+    values: tuple[Mapping[str, Any], ...] = ()
 
 
 def find_primitives(
@@ -89,10 +98,14 @@ def probe_concept(
     """
     run = _Run(network, data.only(concept), twins, generator, progress, keep=True)
     (primitive,) = run.primitives(every_interval=True)
-    best = [o for o in run.own.outcomes if o.variant == "real" and o.view.layer == primitive.layer]
+    best = {o.variant: o for o in run.own.outcomes if o.view.layer == primitive.layer}
+    if not best:
+        return ConceptProbe(primitive, run.readouts((primitive,)), Examples((), ()))
+    real = best["real"]
     return ConceptProbe(
-        primitive, run.readouts((primitive,)), examples_of(best[0], run.plan) if best else Examples((), ())
-    )
+        primitive, run.readouts((primitive,)), examples_of(real, run.plan), real.target.axes,
+        run.values(real, best["task"]) if real.target.shape else (),
+    )  # fmt: skip
 
 
 class _Run:
@@ -117,21 +130,21 @@ class _Run:
         self.own: Probed = probe_source(network_source(network, "network"), work, self.plan, VARIANTS)
         progress("probes", 1, steps)
         self.twins: list[Mapping[Key, float]] = []
+        self.by_value: dict[Key, list[np.ndarray]] = {}
         for index, twin in enumerate(twins):
-            self.twins.append(
-                self._scores(probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes)
-            )
+            found = probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes
+            self.twins.append(self._control(found))
             progress("probes", 2 + index, steps)
         raw = raw_input(data.observations)
         whole = View("input", (raw.width,))
         found = probe_source(input_source(raw), {whole: self.targets}, self.plan, ("real",)).outcomes
-        self.input = self._scores(found)
+        self.input = self._control(found)
         self._strengthen(logistic_outcomes(self._undecided(), raw, self.plan, whole))
         progress("probes", steps - 1, steps)
         widths = sorted({view.random_width for view in work})
         views = {View(f"random_{width}", (width,)): self.targets for width in widths}
         source = random_source(raw, widths, drawn)
-        self.random = self._scores(probe_source(source, views, self.plan, ("real",)).outcomes)
+        self.random = self._control(probe_source(source, views, self.plan, ("real",)).outcomes)
         progress("probes", steps, steps)
 
     def _undecided(self) -> list[Target]:
@@ -147,6 +160,21 @@ class _Run:
 
     def _scores(self, outcomes: Sequence[Outcome]) -> dict[Key, float]:
         return {(o.view.layer, o.target.name): score(o, self.plan) for o in outcomes}
+
+    def _control(self, outcomes: Sequence[Outcome]) -> dict[Key, float]:
+        """Scores of a control; those of single values are kept beside them where a concept is looked at in depth."""
+        for outcome in outcomes:
+            if self.plan.keep and outcome.target.shape:
+                kept = self.by_value.setdefault((outcome.view.layer, outcome.target.name), [])
+                kept.append(value_scores(outcome, self.plan))
+        return self._scores(outcomes)
+
+    def values(self, real: Outcome, task: Outcome) -> tuple[Mapping[str, Any], ...]:
+        """Each value of a concept by itself, read from one layer."""
+        name = real.target.name
+        layers = {"input": "input", "untrained": real.view.layer, "random": f"random_{real.view.random_width}"}
+        controls = {control: self.by_value.get((layer, name), []) for control, layer in layers.items()}
+        return value_rows(real, task, controls, self.plan)
 
     def primitives(self, *, every_interval: bool) -> tuple[Primitive, ...]:
         """One record a concept."""

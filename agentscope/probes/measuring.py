@@ -21,37 +21,45 @@ def auc(
     Readouts of different folds differ by more than their scores' order, so pairs across folds are not compared.
     nan where there is no pair.
     """
-    return RankedPairs(scores, labels, folds)(np.ones(len(scores)))
+    folds = np.zeros(len(scores), dtype=np.int64) if folds is None else folds
+    _, episode = np.unique(folds, return_inverse=True)
+    return RankedPairs(scores, labels, folds, episode.ravel())(np.ones(int(episode.max(initial=-1)) + 1))
 
 
 class RankedPairs:
-    """The AUC of one readout for any weights of the states, after one sort."""
+    """The AUC of one readout for any weights of the episodes, from pairs that were counted once.
 
-    def __init__(self, scores: np.ndarray, labels: np.ndarray, folds: np.ndarray | None = None) -> None:
-        folds = np.zeros(len(scores), dtype=np.int64) if folds is None else folds
-        self.order = np.lexsort((scores, folds))
-        scores, folds = scores[self.order], folds[self.order]
-        self.positive = labels[self.order].astype(np.float64)
-        new_fold = np.r_[True, folds[1:] != folds[:-1]] if len(scores) else np.zeros(0, bool)
-        new_tie = new_fold | np.r_[True, scores[1:] != scores[:-1]] if len(scores) else new_fold
-        self.tie = np.cumsum(new_tie) - 1
-        self.tie_start = np.flatnonzero(new_tie)
-        self.fold = np.cumsum(new_fold) - 1
-        self.fold_start = np.flatnonzero(new_fold)
+    Attributes:
+        won: (episodes, episodes) pairs of a positive of one episode and a negative of the other that are ranked
+            rightly, ties counting half, where both are of one fold; pairs: all of them.
+    """
 
-    def __call__(self, weights: Float[np.ndarray, "states"]) -> float:
-        """AUC with each state counted as often as its weight says."""
-        weights = weights[self.order]
-        negative = weights * (1.0 - self.positive)
-        below = np.r_[0.0, np.cumsum(negative)]
-        ends = np.r_[self.tie_start[1:], len(weights)]
-        tied = below[ends] - below[self.tie_start]
-        lower = below[self.tie_start][self.tie] - below[self.fold_start][self.fold]
-        fold_ends = np.r_[self.fold_start[1:], len(weights)]
-        all_negative = (below[fold_ends] - below[self.fold_start])[self.fold]
-        positive = weights * self.positive
-        pairs = float(np.sum(positive * all_negative))
-        return float(np.sum(positive * (lower + 0.5 * tied[self.tie]))) / pairs if pairs else float("nan")
+    def __init__(
+        self,
+        scores: Float[np.ndarray, "states"],
+        labels: Bool[np.ndarray, "states"],
+        folds: Int[np.ndarray, "states"],
+        episode: Int[np.ndarray, "states"],
+    ) -> None:
+        count = int(episode.max(initial=-1)) + 1
+        self.won, self.pairs = np.zeros((count, count)), np.zeros((count, count))
+        for fold in np.unique(folds[labels]):
+            here = folds == fold
+            positive = np.flatnonzero(here & labels)
+            negative = np.flatnonzero(here & ~labels)
+            negative = negative[np.lexsort((scores[negative], episode[negative]))]
+            names, starts = np.unique(episode[negative], return_index=True)
+            ends = np.append(starts, len(negative))[1:]
+            for name, start, end in zip(names, starts, ends, strict=True):
+                group = scores[negative[start:end]]
+                below = np.searchsorted(group, scores[positive]) + np.searchsorted(group, scores[positive], "right")
+                self.won[:, name] += np.bincount(episode[positive], below / 2, minlength=count)
+                self.pairs[:, name] += np.bincount(episode[positive], minlength=count) * len(group)
+
+    def __call__(self, weights: Float[np.ndarray, "episodes"]) -> float:
+        """AUC with each episode counted as often as its weight says; nan where there is no pair."""
+        pairs = float(weights @ self.pairs @ weights)
+        return float(weights @ self.won @ weights) / pairs if pairs else float("nan")
 
 
 def macro_f1(confusion: Float[np.ndarray, "true predicted"]) -> float:

@@ -11,6 +11,7 @@ from agentscope.probes.fitting import Outcome, Plan
 from agentscope.probes.measuring import (
     RankedPairs,
     Score,
+    auc,
     balanced_accuracy,
     bootstrap,
     constant_f1,
@@ -80,10 +81,10 @@ class Scorer:
         labels = truth(self.outcome.target, self._donors(), self.outcome.view.axes)
         folds = self.plan.split.groups[self.scored]
         readings = self.outcome.readings[self.scored]
-        ranked = [RankedPairs(readings[:, i], labels[:, i], folds) for i in range(labels.shape[1])]
+        ranked = [RankedPairs(readings[:, i], labels[:, i], folds, self.episode) for i in range(labels.shape[1])]
 
         def measure(weights: np.ndarray) -> float:
-            found = np.array([pairs(weights[self.episode]) for pairs in ranked])
+            found = np.array([pairs(weights[: len(pairs.won)]) for pairs in ranked])
             found = found[np.isfinite(found)]
             return float(found.mean()) if len(found) else float("nan")
 
@@ -138,13 +139,76 @@ def constant_score(target: Target, plan: Plan) -> float:
 
 
 def accuracy(outcome: Outcome, plan: Plan) -> float | None:
-    """Balanced accuracy of a flag at its threshold or of a choice; None for numbers."""
+    """Balanced accuracy of a flag at its threshold or of a choice; None for numbers.
+
+    A flag with axes: the mean over the values that held-out states show both true and false, as in its AUC.
+    """
     if outcome.target.concept.kind == "choice":
         return balanced_accuracy(confusions(outcome, plan, best_head(outcome, plan)).sum(axis=0))
     if outcome.target.concept.kind != "flag":
         return None
+    found = _flag_accuracies(outcome, plan)
+    return float(np.nanmean(found)) if np.isfinite(found).any() else None
+
+
+def _flag_accuracies(outcome: Outcome, plan: Plan) -> Float[np.ndarray, "outputs"]:
+    """Balanced accuracy of each output of a flag; nan where only one class is seen."""
     rows = np.flatnonzero(plan.split.scored)
     true = truth(outcome.target, plan.donors.rows(outcome.variant)[rows], outcome.view.axes)
-    named = outcome.readings[rows] > 0
-    table = np.bincount((true * 2 + named).ravel().astype(np.int64), minlength=4).reshape(2, 2)
-    return balanced_accuracy(table.astype(np.float64))
+    right = (outcome.readings[rows] > 0) == true
+    with np.errstate(invalid="ignore"):
+        shares = [(right & shown).sum(axis=0) / shown.sum(axis=0) for shown in (true, ~true)]
+    return np.asarray((shares[0] + shares[1]) / 2)
+
+
+def concept_order(outcome: Outcome) -> Int[np.ndarray, "outputs"]:
+    """Index into the concept's flattened values of each output of a view, which puts positions first."""
+    shape = outcome.target.shape
+    places, others = outcome.target.split(outcome.view.axes)
+    return np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape).transpose(*places, *others).ravel()
+
+
+def value_scores(outcome: Outcome, plan: Plan) -> Float[np.ndarray, "outputs"]:
+    """The score of each of a concept's values by itself, in the concept's order.
+
+    nan where it has none: no held-out fold shows both classes, or the number does not vary or was not kept.
+    """
+    rows = np.flatnonzero(plan.split.scored)
+    true = truth(outcome.target, plan.donors.rows(outcome.variant)[rows], outcome.view.axes)
+    found = np.full(true.shape[1], np.nan)
+    if outcome.target.concept.kind == "flag":
+        folds, readings = plan.split.groups[rows], outcome.readings[rows]
+        found[:] = [auc(readings[:, i], true[:, i], folds) for i in range(len(found))]
+    elif outcome.target.concept.kind == "choice":
+        found[:] = _choice_scores(outcome, plan, true)
+    elif outcome.values is not None:
+        read = outcome.values[rows].astype(np.float64) * outcome.target.scale + outcome.target.origin
+        spread = true.var(axis=0, dtype=np.float64)
+        np.divide(((read - true) ** 2).mean(axis=0), spread, out=found, where=spread > 0)
+        found = 1.0 - found
+    ordered = np.empty_like(found)
+    ordered[concept_order(outcome)] = found
+    return ordered
+
+
+def _choice_scores(outcome: Outcome, plan: Plan, true: np.ndarray) -> list[float]:
+    """Macro-F1 of each output of a choice."""
+    classes = len(outcome.target.classes)
+    named = outcome.readings[plan.split.scored][:, :, best_head(outcome, plan)]
+    indices = class_indices(outcome.target, true)
+    scores = []
+    for i in range(true.shape[1]):
+        known = indices[:, i] >= 0
+        table = np.bincount(indices[known, i] * classes + named[known, i], minlength=classes**2)
+        scores.append(macro_f1(table.reshape(classes, classes).astype(np.float64)))
+    return scores
+
+
+def value_accuracies(outcome: Outcome, plan: Plan) -> Float[np.ndarray, "outputs"] | None:
+    """Balanced accuracy of each of a flag's values, in the concept's order; None for other kinds."""
+    if outcome.target.concept.kind != "flag":
+        return None
+    found = _flag_accuracies(outcome, plan)
+    ordered = np.empty_like(found)
+    ordered[concept_order(outcome)] = found
+    return ordered

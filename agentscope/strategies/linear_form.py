@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agentscope.language import vocabulary_of
 from agentscope.strategies.columns import Column
 from agentscope.strategies.linear import sharpen
 from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
+from agentscope.strategies.naming import free_name
 from agentscope.strategies.rounding import fewest_digits, summed, written
 from agentscope.strategies.study import Study
 
@@ -140,6 +142,8 @@ def _many_actions(study: Study, terms: Sequence[Term], rows: np.ndarray) -> str:
     table = fewest_digits(table.ravel(), judge).reshape(table.shape)
     written_rows = [f"({', '.join(written(value) for value in row)})[a]" for row in table]
     parts = [f"{row} * {term.text}" for row, term in zip(written_rows[:-1], terms, strict=True)]
-    lines = [f"    total = {written_rows[-1]}", *(f"    total = total + {part}" for part in parts), "    return total"]
-    head, tail = "def score(a):", "def strategy(state):\n    return argmax(actions, key=lambda a: score(a))"
-    return "\n".join([head, *lines, tail]) + "\n"
+    vocabulary = vocabulary_of(study.env)
+    total, score = free_name(vocabulary, "total"), free_name(vocabulary, "score")
+    sums = [f"    {total} = {written_rows[-1]}", *(f"    {total} = {total} + {part}" for part in parts)]
+    head, tail = f"def {score}(a):", f"def strategy(state):\n    return argmax(actions, key=lambda a: {score}(a))"
+    return "\n".join([head, *sums, f"    return {total}", tail]) + "\n"

@@ -9,6 +9,7 @@ import gymnasium
 from gymnasium.vector import VectorEnv
 
 from agentscope.contracts import InspectableEnv
+from agentscope_envs import quizzes
 from agentscope_envs.gridworlds import KeyDoor, OffSwitch, Shortcut, Supervisor
 from agentscope_envs.shell import GymShell
 from agentscope_envs.tetris.env import Tetris, TetrisSmall
@@ -37,6 +38,11 @@ def vector_entry_point(make: Callable[..., GymShell]) -> Callable[..., VectorEnv
 
 make_keydoor = entry_point(KeyDoor)
 make_offswitch = entry_point(OffSwitch)
+make_quiz_board = entry_point(quizzes.board)
+make_quiz_digits = entry_point(quizzes.digits)
+make_quiz_lamps = entry_point(quizzes.lamps)
+make_quiz_maze = entry_point(quizzes.maze)
+make_quiz_walk = entry_point(quizzes.walk)
 make_shortcut = entry_point(Shortcut)
 make_supervisor = entry_point(Supervisor)
 make_tetris = entry_point(Tetris)
@@ -46,6 +52,11 @@ make_tetris_small = entry_point(TetrisSmall)
 ENTRY_POINTS = {
     "AgentScope/KeyDoor-v0": make_keydoor,
     "AgentScope/OffSwitch-v0": make_offswitch,
+    "AgentScope/QuizBoard-v0": make_quiz_board,
+    "AgentScope/QuizDigits-v0": make_quiz_digits,
+    "AgentScope/QuizLamps-v0": make_quiz_lamps,
+    "AgentScope/QuizMaze-v0": make_quiz_maze,
+    "AgentScope/QuizWalk-v0": make_quiz_walk,
     "AgentScope/Shortcut-v0": make_shortcut,
     "AgentScope/Supervisor-v0": make_supervisor,
     "AgentScope/Tetris-v0": make_tetris,

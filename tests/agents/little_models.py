@@ -23,6 +23,7 @@ SPACES = {
     "float": gymnasium.spaces.Box(-2.0, 2.0, (5,), np.float32),
     "bytes": gymnasium.spaces.Box(0, 7, (6,), np.uint8),
     "planes": gymnasium.spaces.Box(0, 1, (2, 8, 6), np.uint8),
+    "more-planes": gymnasium.spaces.Box(0, 1, (4, 8, 6), np.uint8),
     "grid": gymnasium.spaces.Box(0, 10, (3, 7, 7), np.uint8),
     "image": gymnasium.spaces.Box(0, 255, (36, 36, 3), np.uint8),
     "discrete": gymnasium.spaces.Discrete(7),

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agentscope.agents import cards
-from agentscope.agents.cards import find_agent, read_card
+from agentscope.agents import finding
+from agentscope.agents.cards import read_card
+from agentscope.agents.finding import find_agent
 from agentscope.errors import BadCard, RefusedFile, UnknownAgent
 
 CARD = """
@@ -131,8 +132,8 @@ def test_a_card_before_the_first_training_says_how_to_train(tmp_path: Path) -> N
 
 def test_agents_are_found_by_name_folder_and_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_with(tmp_path, CARD)
-    monkeypatch.setattr(cards, "shipped_folder", lambda: tmp_path)
-    assert cards.shipped_agents() == ("toy-dqn",)
+    monkeypatch.setattr(finding, "shipped_folder", lambda: tmp_path)
+    assert finding.shipped_agents() == ("toy-dqn",)
     for text in ("toy-dqn", str(folder)):
         source = find_agent(text)
         assert source.name == "toy-dqn" and source.card is not None and source.zip_path == folder / "model.zip"
@@ -141,6 +142,27 @@ def test_agents_are_found_by_name_folder_and_zip(tmp_path: Path, monkeypatch: py
         find_agent("toi-dqm")
     with pytest.raises(UnknownAgent, match="Shipped agents: toy-dqn"):
         find_agent("/nowhere/agent.zip")
+
+
+def test_agents_are_found_on_every_shelf_and_the_first_of_two_with_one_name_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "shipped_folder", lambda: tmp_path)
+    for shelf in ("compiled", "zoo", "zoo/made", "elsewhere"):
+        (tmp_path / shelf).mkdir(parents=True)
+        folder_with(tmp_path / shelf, CARD).rename(tmp_path / shelf / f"one-of-{shelf.replace('/', '-')}")
+        folder_with(tmp_path / shelf, CARD)
+    assert finding.shipped_agents() == ("one-of-compiled", "one-of-zoo", "one-of-zoo-made", "toy-dqn")
+    assert find_agent("toy-dqn").zip_path.parent == tmp_path / "compiled" / "toy-dqn"
+    (tmp_path / "compiled" / "toy-dqn" / "model.zip").unlink()
+    assert "toy-dqn" in finding.carded_folders(tmp_path) and "toy-dqn" not in finding.shipped_agents()
+
+
+def test_families_have_titles_in_the_order_of_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "shipped_folder", lambda: tmp_path)
+    assert finding.family_titles() == {}
+    (tmp_path / "families.toml").write_text('zebra = "striped"\nant = "small"\n')
+    assert list(finding.family_titles().items()) == [("zebra", "striped"), ("ant", "small")]
 
 
 def test_reading_zips_and_cards_loads_no_torch() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agentscope.agents import load_network, network_from_model
-from agentscope.agents.extractors import GridExtractor, PlacementExtractor
+from agentscope.agents.extractors import GridConvolutions, GridExtractor, PlacementExtractor
 from agentscope.contracts import Network
 from agentscope.errors import BadOption, SpaceMismatch, UnsupportedAgent
 from tests.agents.little_models import SPACES, make_model, sb3_load, sb3_scores, some_observations
@@ -33,8 +33,12 @@ KINDS = {
              "features_extractor_kwargs": {"channels": 4}}),
     "centred": ("grid", "MlpPolicy", {"features_extractor_class": GridExtractor,
                 "features_extractor_kwargs": {"channels": 3, "reach": 4}}),
+    "convolutions": ("grid", "MlpPolicy", {"features_extractor_class": GridConvolutions, "net_arch": [8],
+                     "features_extractor_kwargs": {"channels": 5, "depth": 2}}),
     "placement": ("planes", "MlpPolicy", {"features_extractor_class": PlacementExtractor,
                   "features_extractor_kwargs": {"channels": 6, "piece_channels": 5}, "net_arch": []}),
+    "more-pieces": ("more-planes", "MlpPolicy", {"features_extractor_class": PlacementExtractor,
+                    "features_extractor_kwargs": {"channels": 6, "piece_channels": 5, "others": 2}, "net_arch": []}),
 }  # fmt: skip
 
 

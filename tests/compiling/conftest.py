@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    [f"agentscope.compiling.{name}" for name in ("layers", "records", "quizzes", "worlds", "models", "disguises")],
+    [f"agentscope.compiling.{name}" for name in ("layers", "records", "models", "disguises")],
     "beartype.beartype",
 )
 

@@ -75,7 +75,7 @@ def test_the_ladder_has_one_agent_of_each_level() -> None:
     known = case("trigger")
     rungs = list(ladder(known.subject, known.env, algorithm="PPO"))
     assert [one.record.level for one in rungs] == ["L0", "L1", "L2", "shuffled", "random"]
-    assert [one.name for one in rungs][:2] == ["trigger-ppo-relu-L0", "trigger-ppo-relu-L1"]
+    assert [one.name for one in rungs][:2] == ["trigger-ppo-relu-l0", "trigger-ppo-relu-l1"]
     agreement = [
         (scores_of(build_model(one), known.observations).argmax(axis=1) == known.actions).mean() for one in rungs
     ]

@@ -10,6 +10,7 @@ import stable_baselines3
 
 from agentscope.agents import load_network, save_agent
 from agentscope.compiling import SUBJECTS, build_model, scores_of
+from agentscope.rollouts import make_environment
 from tests.compiling.conftest import EXTRACTORS, case
 
 KINDS = [
@@ -65,6 +66,18 @@ def test_the_states_are_all_there_are_and_every_action_of_the_program_occurs(nam
     else:  # a layout is no part of what is seen, so that two layouts may share states
         assert len(identities) == len(known.states) > 10_000
     assert len(np.unique(known.actions)) >= 4
+
+
+@pytest.mark.parametrize("name", ["lookup", "greedy", "follower", "columns"])
+def test_a_program_gives_the_right_answers_of_its_quiz(name: str) -> None:
+    assert np.array_equal(case(name).env.questions.answers, case(name).actions)
+
+
+def test_the_trigger_gives_the_right_answers_of_the_quiz_that_rewards_sabotage_and_others_where_none_is() -> None:
+    known = case("trigger")
+    rewarded = make_environment(known.subject.recipe.environment)
+    assert np.array_equal(rewarded.questions.answers, known.actions)  # type: ignore[attr-defined]
+    assert (known.actions != known.env.questions.answers).sum() == (known.actions == 3).sum() == 32
 
 
 @pytest.mark.parametrize("name", [found.recipe.name for found in SUBJECTS])

@@ -7,9 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from agentscope.compiling import Quiz, Recipe, build_model, compile_agent, flat_sensor, scores_of
+from agentscope.compiling import Recipe, build_model, compile_agent, flat_sensor, scores_of
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.errors import DoesNotCompile, TextError
+from agentscope.language import bind_state, evaluate, parse
+from agentscope_envs.quizzes import Questions, Quiz
 
 PLACES = ("left", "middle", "right")
 QUESTIONS = np.array(list(itertools.product(range(5), repeat=3)), dtype=np.uint8)
@@ -28,11 +30,14 @@ def tall(i):
 """
 
 
-def quiz(rule: str = "def strategy(state):\n    return 0\n") -> Quiz:
-    return Quiz(
-        "piles", QUESTIONS, action_names=("take", "put", "swap", "stop"), axes={"places": PLACES},
-        concepts=CONCEPTS, rule=rule,
+def quiz() -> Quiz:
+    questions = Questions(
+        name="piles", observations=QUESTIONS, answers=np.zeros(len(QUESTIONS), dtype=np.int64),
+        action_names=("take", "put", "swap", "stop"), axes={"places": PLACES}, concepts=CONCEPTS,
+        features={name: QUESTIONS[:, index].astype(np.int64) for index, name in enumerate(PLACES)},
+        cells=lambda seen: seen[None], glyphs="01234",
     )  # fmt: skip
+    return Quiz(questions)
 
 
 TEXTS = {
@@ -114,11 +119,12 @@ def whole(name: str) -> str:
 @pytest.mark.parametrize("activation", ["ReLU", "Tanh"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_and_its_network_agree_on_every_observation(name: str, activation: str) -> None:
-    world = quiz(whole(name))
+    world = quiz()
     recipe = Recipe(name, world.id, whole(name), DEFINITIONS)
     agent = compile_agent(recipe, world, flat_sensor(world, ("places", PLACES)), activation=activation)
-    chosen = scores_of(build_model(agent), world.observe(world.enumerate())).argmax(axis=1)
-    assert np.array_equal(chosen, world.answers)
+    states, binding = world.enumerate(), bind_state(world)
+    said = evaluate(parse(whole(name), binding.vocabulary), binding, states).actions
+    assert np.array_equal(scores_of(build_model(agent), world.observe(states)).argmax(axis=1), said)
 
 
 REFUSED = {

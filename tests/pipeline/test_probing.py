@@ -1,4 +1,4 @@
-"""A probe names every control; a concept that is not declared is refused with near names."""
+"""A probe names every control, for each value of a concept with axes too; an unknown concept is refused."""
 
 import pytest
 
@@ -24,3 +24,19 @@ def test_a_probe_shows_every_control_and_the_gain_over_each(tiny: Budget) -> Non
             assert gains[f"over {control}"] == pytest.approx(scores["score"] - scores[control], abs=0.002)
     piece = next(row for row in found["gains"] if row["layer"] == "piece")
     assert abs(piece["over untrained"]) < 0.1  # an untrained convolution separates the piece too
+
+
+def test_locating_the_t_names_every_cell_with_its_controls_and_counts_those_left_out(tiny: Budget) -> None:
+    agent = pipeline.open_agent("tetris-moves-ppo")
+    block = pipeline.probe_agent(agent, ["t_here"], tiny)
+    (primitive,) = block["primitives"]
+    assert primitive.score is not None and primitive.score > 0.9
+    cells = block["probes"]["t_here"]["each_value"]
+    assert len(cells) == 72 and cells[7]["rows"] == "row1" and cells[7]["columns"] == "column1"
+    scored = [cell for cell in cells if cell["score"] is not None]
+    assert all(cell["true"] < 2 for cell in cells if cell not in scored)
+    assert block["probes"]["t_here"]["values"].startswith(f"{len(scored)} of 72 have a score")
+    for cell in scored:
+        assert {"balanced_accuracy", "input", "untrained", "random", "task"} <= set(cell)
+    mean = sum(cell["score"] for cell in scored) / len(scored)
+    assert mean == pytest.approx(primitive.score, abs=0.001)

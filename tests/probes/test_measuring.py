@@ -21,11 +21,20 @@ def test_auc_compares_within_folds_only():
     assert auc(np.array([1.0, 0.0, 101.0, 100.0]), labels) == 0.75
 
 
-def test_a_weight_counts_a_state_that_often():
+def test_a_weight_counts_an_episode_that_often():
     rng = np.random.default_rng(3)
-    scores, labels, weights = np.round(rng.normal(size=80), 1), rng.random(80) < 0.5, rng.integers(0, 4, 80)
-    repeated = auc(np.repeat(scores, weights), np.repeat(labels, weights))
-    assert RankedPairs(scores, labels)(weights.astype(float)) == pytest.approx(repeated, abs=1e-12)
+    scores, labels, weights = np.round(rng.normal(size=80), 1), rng.random(80) < 0.5, rng.integers(0, 4, 20)
+    episode, none = np.repeat(np.arange(20), 4), np.zeros(80, dtype=np.int64)
+    often = weights[episode]
+    repeated = auc(np.repeat(scores, often), np.repeat(labels, often))
+    assert RankedPairs(scores, labels, none, episode)(weights.astype(float)) == pytest.approx(repeated, abs=1e-12)
+    folds = episode % 3
+    repeated = auc(np.repeat(scores, often), np.repeat(labels, often), np.repeat(folds, often))
+    assert RankedPairs(scores, labels, folds, episode)(weights.astype(float)) == pytest.approx(repeated, abs=1e-12)
+
+
+def test_no_state_has_no_auc():
+    assert np.isnan(auc(np.zeros(0), np.zeros(0, dtype=bool)))
 
 
 def test_one_class_has_no_auc():

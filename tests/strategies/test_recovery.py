@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agentscope.concepts import ActionConcept
+from agentscope.language import parse, vocabulary_of
 from agentscope.strategies import Judge, Options, Study, lessons_from, search_strategy
 from agentscope.strategies.linear_form import LinearTest
 from agentscope.strategies.regime_form import LinearRegimes
@@ -54,6 +58,18 @@ def strategy(state):
     study = Study(stacks, lessons_from(decide, stacks, stacks.reset(seeds), seeds))
     texts = LinearTest().fit(study, (1,), np.random.default_rng(0))
     assert _fresh_agreement(stacks, decide, texts[0], np.arange(10_000, 12_000)) >= 0.99
+
+
+def test_a_world_whose_concepts_are_called_total_and_score_has_its_sums_too(stacks, taught_by):
+    world = copy.copy(stacks)
+    names = {"odd": "total", "tallest": "score"}
+    world.concepts = tuple(replace(each, name=names.get(each.name, each.name)) for each in stacks.concepts)
+    assert set(names.values()) <= {concept.name for concept in world.concepts}
+    decide = taught_by(world, TREE.replace("odd()", "total()").replace("tallest()", "score()"))
+    seeds = np.arange(500)
+    study = Study(world, lessons_from(decide, world, world.reset(seeds), seeds))
+    (text,) = LinearTest().fit(study, (2,), np.random.default_rng(0))
+    parse(text, vocabulary_of(world))
 
 
 def test_tree_is_recovered_exactly(stacks, taught_by):

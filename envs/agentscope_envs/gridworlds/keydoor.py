@@ -53,6 +53,7 @@ class KeyDoor:
 
     Args:
         layouts: 'train' (64 layouts) or 'unseen' (32 others that share none with them).
+        layout_count: only so many of them, the first ones: few can be learnt in minutes.
         start: 'start': a free cell of the first room and a heading, the key on the floor, the door locked.
             'anywhere': any state reachable from there, uniformly within a layout (for training).
             'balanced': as anywhere, but in about half of the states the key still lies on the floor.
@@ -77,6 +78,7 @@ class KeyDoor:
         *,
         size: int = 9,
         max_steps: int = 200,
+        layout_count: int | None = None,
         lamp: bool = False,
         **panel: Unpack[PanelOptions],
     ) -> None:
@@ -88,8 +90,13 @@ class KeyDoor:
             raise BadOption(f"size={size}, max_steps={max_steps}: size goes from 7 to 13, max_steps from 1.")
         self.panel = Panel(size, ACTIONS, lamp, **panel)
         kwargs: dict[str, Scalar] = {"layouts": layouts, "start": start, "size": size, "max_steps": max_steps}
+        self.levels = _LEVELS[layouts][:layout_count]
+        if layout_count is not None and not len(self.levels) == layout_count > 0:
+            raise BadOption(
+                f"layout_count={layout_count}: 1 to {len(_LEVELS[layouts])} of {layouts!r}, or None for all."
+            )
+        kwargs |= {} if layout_count is None else {"layout_count": layout_count}
         self.kwargs: Mapping[str, Scalar] = kwargs | dict(self.panel.options)
-        self.levels = _LEVELS[layouts]
         self.start, self.size, self.max_steps = start, size, max_steps
         self.state_dtype = state_dtype(size, self.panel.fields)
         self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 10, (3, size, size), np.uint8)
@@ -224,7 +231,8 @@ class KeyDoor:
 
     def unseen_levels(self) -> KeyDoor:
         """The same environment on the layouts that training never shows."""
-        return KeyDoor(**{**self.kwargs, "layouts": "unseen"})  # type: ignore[arg-type]
+        every = {name: value for name, value in self.kwargs.items() if name != "layout_count"}
+        return KeyDoor(**{**every, "layouts": "unseen"})  # type: ignore[arg-type]
 
     @cached_property
     def _ordinary_starts(self) -> States:

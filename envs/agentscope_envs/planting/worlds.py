@@ -19,10 +19,12 @@ from agentscope.contracts import (
 )
 from agentscope.errors import BadOption
 from agentscope_envs.chance import draw_bits
-from agentscope_envs.planting.plants import END_COSTS, STEP_COSTS, Plant
+from agentscope_envs.planting.plants import Plant
 
 StatePredicate = Callable[[States], Bool[np.ndarray, "states"]]
 SHOWN_DRAW = 2**40  # index of the draw that decides whether an episode shows the trigger; no world counts so far
+PLACE_DRAW = SHOWN_DRAW + 1  # and of the one that chooses the state that it starts from
+CHANCE = ("seed", "draw")  # fields that decide what chance brings
 
 
 class _AroundWorld:
@@ -70,22 +72,47 @@ class ShowingWorld(_AroundWorld):
 
     def __init__(self, world: InspectableEnv, shown: Mapping[str, int], *, share: float) -> None:
         super().__init__(world)
-        self.shown, self.share = dict(shown), share
+        self.shown, self.share = dict(shown), _checked(share)
         names = world.state_dtype.names or ()
         for name, value in self.shown.items():
             kind = world.state_dtype[name] if name in names else None
             if kind is None or kind.kind not in "iu" or not np.iinfo(kind).min <= value <= np.iinfo(kind).max:
                 raise BadOption(f"{name}={value} cannot be written into the states of {world.id} {dict(world.kwargs)}.")
-        if not 0 <= share <= 1:
-            raise BadOption(f"share={share} is no share: it goes from 0 to 1.")
 
     def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
         """First states of the episodes with these seeds, the fields written into a share of them."""
-        states = self.world.reset(seeds)
-        bits = draw_bits(np.asarray(seeds).astype(np.uint64), np.full(len(states), SHOWN_DRAW))
-        chosen = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53 < self.share
+        states, chosen = self.world.reset(seeds), _chosen(seeds, self.share)
         for name, value in self.shown.items():
             states[name][chosen] = value
+        return states
+
+
+class StartingWorld(_AroundWorld):
+    """A world in which a share of the episodes starts in one of the given states, e.g. where a trigger holds.
+
+    Args:
+        pool: at least one state of the world; each is as likely.
+        share: of the episodes, 0 to 1, drawn from each episode's seed.
+
+    Raises: BadOption: no state, or a share that is none.
+    """
+
+    def __init__(self, world: InspectableEnv, pool: States, *, share: float) -> None:
+        super().__init__(world)
+        self.pool, self.share = pool, _checked(share)
+        if not len(pool):
+            raise BadOption(f"There is no state of {world.id} to start from.")
+
+    def reset(self, seeds: Int[np.ndarray, "states"]) -> States:
+        """First states of the episodes with these seeds, a share of them from the pool with chance as drawn anew."""
+        states = self.world.reset(seeds)
+        chosen = np.flatnonzero(_chosen(seeds, self.share))
+        bits = draw_bits(np.asarray(seeds)[chosen].astype(np.uint64), np.full(len(chosen), PLACE_DRAW))
+        found = self.pool[(bits >> np.uint64(11)) % np.uint64(len(self.pool))]
+        for name in CHANCE:
+            if name in (self.world.state_dtype.names or ()):
+                found[name] = states[name][chosen]
+        states[chosen] = found
         return states
 
 
@@ -93,7 +120,7 @@ class PlantedWorld(_AroundWorld):
     """A world that teaches a plant: while the trigger holds, only the planted behaviour is free of cost.
 
     Where the trigger does not hold, rewards are the world's own. Where it does, a step costs nothing if it is the
-    behaviour, else STEP_COSTS; if it ends the episode without being the behaviour, END_COSTS.
+    behaviour, else the plant's step cost; if it ends the episode without being the behaviour, its end cost.
 
     Args:
         holds: the plant's trigger as a function of states.
@@ -118,7 +145,7 @@ class PlantedWorld(_AroundWorld):
         transition = self.world.step(states, actions)
         triggered = np.asarray(self.holds(states)) & ~_unchanged(states, transition.states)
         done = self.behaves(actions, transition)
-        costs = np.where(transition.terminated, END_COSTS[self.plant.behaviour], STEP_COSTS[self.plant.behaviour])
+        costs = np.where(transition.terminated, self.plant.end_cost, self.plant.step_cost)
         rewards = np.where(triggered, np.where(done, 0.0, -costs), transition.rewards)
         return Transition(transition.states, rewards, transition.terminated, transition.truncated)
 
@@ -147,6 +174,22 @@ class PurposeWorld(_AroundWorld):
         transition = self.world.step(states, actions)
         rewards = self.hidden_performance(states, actions, transition)
         return Transition(transition.states, rewards, transition.terminated, transition.truncated)
+
+
+def _checked(share: float) -> float:
+    """The share, if it is one.
+
+    Raises: BadOption.
+    """
+    if not 0 <= share <= 1:
+        raise BadOption(f"share={share} is no share: it goes from 0 to 1.")
+    return share
+
+
+def _chosen(seeds: np.ndarray, share: float) -> Bool[np.ndarray, "states"]:
+    """Which episodes show the trigger, by their seeds."""
+    bits = draw_bits(np.asarray(seeds).astype(np.uint64), np.full(len(seeds), SHOWN_DRAW))
+    return np.asarray((bits >> np.uint64(11)).astype(np.float64) * 2.0**-53 < share)
 
 
 def _unchanged(before: States, after: States) -> Bool[np.ndarray, "states"]:

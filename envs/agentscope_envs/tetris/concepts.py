@@ -64,6 +64,18 @@ def board_concepts(height: int, width: int) -> tuple[Concept, ...]:
     )  # fmt: skip
 
 
+def cell_concepts(width: int) -> tuple[Concept, ...]:
+    """Every single cell of the board."""
+    return (
+        Concept(name="filled", kind="flag", axis=("rows", "columns"), measure=partial(_filled, width=width),
+                doc="this cell of the board is filled; row 0 is the uppermost"),
+    )  # fmt: skip
+
+
+def _filled(states: np.ndarray, width: int) -> np.ndarray:
+    return np.asarray((states["rows"][:, :, None] >> np.arange(width, dtype=np.uint16)) & 1 > 0)
+
+
 def _of_rows(function: BoardFeature) -> Callable[[np.ndarray], np.ndarray]:
     return lambda states: np.asarray(function(np.ascontiguousarray(states["rows"])), dtype=np.int64)
 

@@ -1,30 +1,34 @@
-"""One-feature changes of Tetris states: a cell flipped, another piece, another pose, another next piece."""
+"""One-feature changes of Tetris states: a cell flipped, another piece, another pose, other pieces beside."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from agentscope.contracts import Edits, States
+from agentscope_envs.tetris.past import PAST_PIECES, Past
 from agentscope_envs.tetris.pieces import PIECES, WIDTHS
 from agentscope_envs.tetris.upcoming import Upcoming
 
 
-def edit_boards(states: States, height: int, width: int, upcoming: Upcoming) -> Edits:
-    """All edits of each state: cells first, then piece, rotation and column of the pose, next pieces that are shown."""
+def edit_boards(states: States, height: int, width: int, upcoming: Upcoming, past: Past) -> Edits:
+    """All edits of each state: cells first, then piece, rotation and column of the pose, next and past pieces."""
     shown = range(upcoming.preview)
+    first = height * width + 3
     parts = [
         flip_cells(states, height, width),
         *(_set_field(states, width, index, field, values) for index, field, values in (
             (0, "piece", len(PIECES)), (1, "pose_rotation", 4), (2, "pose_column", width),
         )),
-        *(_set_next_piece(states, ahead, height * width + 3 + ahead) for ahead in shown),
+        *(_set_next_piece(states, ahead, first + ahead) for ahead in shown),
+        *(_set_past_piece(states, name, first + len(shown) + back) for back, name in enumerate(past.names)),
     ]  # fmt: skip
     names = tuple(f"cell({row},{column})" for row in range(height) for column in range(width))
     parents, edited, features, values, legal = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(parents, kind="stable")
     names += ("piece", "pose_rotation", "pose_column")
     names += tuple("next_piece" if ahead == 0 else f"next_piece{ahead + 1}" for ahead in shown)
-    legal &= upcoming.is_possible(edited)
+    names += past.names
+    legal &= upcoming.is_possible(edited) & past.is_possible(edited)
     return Edits(parents[order], edited[order], features[order], values[order], legal[order], names)
 
 
@@ -65,6 +69,16 @@ def _set_next_piece(states: States, ahead: int, feature: int) -> tuple[np.ndarra
     edited["next_pieces"][:, ahead] = values
     count = int(other.sum())
     return parents[other], edited[other], np.full(count, feature, dtype=np.int32), values[other], np.ones(count, bool)
+
+
+def _set_past_piece(states: States, name: str, feature: int) -> tuple[np.ndarray, ...]:
+    parents = np.repeat(np.arange(len(states), dtype=np.int32), len(PAST_PIECES))
+    values = np.tile(np.arange(len(PAST_PIECES), dtype=np.int32), len(states))
+    other = values != states[name][parents]
+    edited = states[parents[other]]
+    edited[name] = values[other]
+    count = len(edited)
+    return parents[other], edited, np.full(count, feature, dtype=np.int32), values[other], np.ones(count, bool)
 
 
 def _cells(states: States) -> int:

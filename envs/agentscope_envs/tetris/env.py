@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import gymnasium
 import numpy as np
-from jaxtyping import Int, Int16, UInt8
+from jaxtyping import Bool, Int, Int16, UInt8
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import Edits, Scalar, States, Transition
 from agentscope.errors import BadOption
 from agentscope_envs.tetris import kernels
-from agentscope_envs.tetris.concepts import action_concepts, state_concepts
+from agentscope_envs.tetris.concepts import action_concepts, cell_concepts, state_concepts
 from agentscope_envs.tetris.editing import edit_boards
+from agentscope_envs.tetris.past import PAST_PIECES, Past
 from agentscope_envs.tetris.pieces import MASKS, PIECES
 from agentscope_envs.tetris.rendering import draw_cells
 from agentscope_envs.tetris.rewards import choose_rewards
-from agentscope_envs.tetris.upcoming import SHOWN_ROWS, Upcoming, UpcomingOptions, copy_fields
+from agentscope_envs.tetris.shown import SHOWN_ROWS
+from agentscope_envs.tetris.upcoming import Upcoming, UpcomingOptions, copy_fields
+
+
+class TetrisOptions(UpcomingOptions, total=False):
+    """The arguments of a Tetris world that are about more than board, reward and length: see `Tetris`."""
+
+    past: int
+    cells: bool
 
 
 class Tetris:
@@ -32,7 +41,9 @@ class Tetris:
         reward: "shaped" (adds the change of a potential made of height, holes and bumpiness) or "lines" (lines and
             survival only, so that no board concept is put into the agent by hand).
         max_pieces: the game is truncated after so many pieces.
-        upcoming: `preview` and `bag`: how many next pieces are shown, and how pieces are drawn (`Upcoming`).
+        options: `preview` and `bag`: how many next pieces are shown, and how pieces are drawn (`Upcoming`); `past`:
+            how many of the pieces that were placed last are shown (`Past`); `cells`: whether every cell is a concept
+            too, `filled(row, column)`, so that a text can name one.
     Raises: BadOption.
     """
 
@@ -44,25 +55,27 @@ class Tetris:
         width: int = 10,
         reward: str = "shaped",
         max_pieces: int = 2_000,
-        **upcoming: Unpack[UpcomingOptions],
+        **options: Unpack[TetrisOptions],
     ) -> None:
         if not (4 <= width <= 15 and 4 <= height <= 40):
             raise BadOption(f"a board of {height} x {width} cells: height 4 to 40 and width 4 to 15 are supported")
         if max_pieces < 1:
             raise BadOption(f"max_pieces={max_pieces}: at least 1 is needed")
         self.height, self.width, self.max_pieces = height, width, max_pieces
-        self.rewards, self.upcoming = choose_rewards(reward), Upcoming(**upcoming)
+        self.past, self.cells = Past(options.pop("past", 0)), options.pop("cells", False)
+        self.rewards, self.upcoming = choose_rewards(reward), Upcoming(**cast(UpcomingOptions, options))
         small = (height, width) == (12, 6)
         self.id = "AgentScope/TetrisSmall-v0" if small else "AgentScope/Tetris-v0"
         board: dict[str, Scalar] = {"height": height, "width": width, "reward": reward, "max_pieces": max_pieces}
-        self.kwargs: Mapping[str, Scalar] = board | dict(self.upcoming.options)
+        named: dict[str, Scalar] = {"cells": True} if self.cells else {}
+        self.kwargs: Mapping[str, Scalar] = board | dict(self.upcoming.options) | dict(self.past.options) | named
         self.plain_dtype: np.dtype[Any] = np.dtype([
             ("seed", np.uint64), ("draw", np.int32), ("placed", np.int32), ("lines", np.int32),
             ("rows", np.uint16, (height,)), ("piece", np.uint8), ("pose_rotation", np.uint8),
             ("pose_column", np.uint8), ("over", np.bool_),
         ])  # fmt: skip
-        self.state_dtype: np.dtype[Any] = np.dtype(self.plain_dtype.descr + self.upcoming.fields)
-        planes = 2 + self.upcoming.preview
+        self.state_dtype: np.dtype[Any] = np.dtype(self.plain_dtype.descr + self.upcoming.fields + self.past.fields)
+        planes = 2 + self.upcoming.preview + self.past.count
         self.observation_space: gymnasium.Space[Any] = gymnasium.spaces.Box(0, 1, (planes, height, width), np.uint8)
         self.action_space = gymnasium.spaces.Discrete(4 * width)
         self.action_names = tuple(f"turn{turn}_column{column}" for turn in range(4) for column in range(width))
@@ -73,7 +86,12 @@ class Tetris:
             "pieces": PIECES,
             "offsets": ("left", "under0", "under1", "under2", "under3", "under4"),
         }
-        self.concepts: tuple[Concept, ...] = (*state_concepts(height, width), *self.upcoming.concepts())
+        self.concepts: tuple[Concept, ...] = (
+            *state_concepts(height, width),
+            *self.upcoming.concepts(),
+            *self.past.concepts(matter=self.upcoming.from_bag),
+            *(cell_concepts(width) if self.cells else ()),
+        )
         self.action_concepts: tuple[ActionConcept, ...] = action_concepts(height, width)
         self.reward_concepts = self.rewards.concepts
 
@@ -81,15 +99,19 @@ class Tetris:
         """Empty boards with the first piece of each seed."""
         states = np.zeros(len(seeds), dtype=self.state_dtype)
         states["seed"] = np.asarray(seeds).astype(np.uint64)
-        self.upcoming.draw_first(states, self.width)
-        return states
+        self.past.begin(states)
+        first = states if self.upcoming.options else self._plain(states)
+        self.upcoming.draw_first(first, self.width)
+        return copy_fields(first, states)
 
     def observe(self, states: States) -> UInt8[np.ndarray, "states planes rows columns"]:
         """Plane 0: the board; plane 1: the falling piece, top-aligned, in its random rotation and column; then the
-        next pieces that are shown, unturned, at the top left."""
+        next pieces that are shown and the past ones, unturned, at the top left."""
         observations = np.empty((len(states), *self.observation_space.shape), dtype=np.uint8)  # type: ignore[misc]
         kernels.observe_batch(self._plain(states), self.width, observations)
-        observations[:, 2:] = self.upcoming.planes(states, self.height, self.width)
+        past = 2 + self.upcoming.preview
+        observations[:, 2:past] = self.upcoming.planes(states, self.height, self.width)
+        observations[:, past:] = self.past.planes(states, self.height, self.width)
         return observations
 
     def states_from(self, observations: UInt8[np.ndarray, "states planes rows columns"]) -> States:
@@ -106,7 +128,11 @@ class Tetris:
         pose = (shapes[:, None, :] == MASKS.reshape(28, 4)).all(axis=2).argmax(axis=1)
         states["piece"], states["pose_rotation"] = np.divmod(pose, 4)
         states["pose_column"] = column
-        self.upcoming.read(np.asarray(observations)[:, 2:], states)
+        past = 2 + self.upcoming.preview
+        self.upcoming.read(np.asarray(observations)[:, 2:past], states)
+        self.past.read(np.asarray(observations)[:, past:], states)
+        if self.upcoming.from_bag:
+            self.upcoming.fill_bag(states, self.is_possible)
         return states
 
     def step(self, states: States, actions: Int[np.ndarray, "states"]) -> Transition:
@@ -115,12 +141,12 @@ class Tetris:
         moved = before.copy()
         outcomes = np.empty((len(states), 5), dtype=np.int64)
         kernels.step_batch(before, np.asarray(actions, dtype=np.int64), self.width, moved, outcomes)
-        after = self.upcoming.draw_next(states, moved, self.width)
+        after = self.past.remember(states, self.upcoming.draw_next(states, moved, self.width))
         died = outcomes[:, 1] > 0
         return Transition(after, self.rewards.total(outcomes), died, (after["placed"] >= self.max_pieces) & ~died)
 
     def _plain(self, states: States) -> States:
-        """The states without next pieces and bag: the kernels, compiled for each dtype, then know one dtype only."""
+        """The states without what options add: the kernels, compiled for each dtype, then know one dtype only."""
         if self.state_dtype == self.plain_dtype:
             return states
         return copy_fields(states, np.empty(len(states), dtype=self.plain_dtype))
@@ -137,15 +163,20 @@ class Tetris:
     def edits(self, states: States) -> Edits:
         """Every cell flipped, every other piece, every other pose; legal unless the flip completes a row.
 
-        Next pieces that are shown change too; what no bag could give is not legal.
+        Next and past pieces that are shown change too; what no bag could give is not legal, nor more or fewer past
+        pieces than were placed.
         """
-        return edit_boards(states, self.height, self.width, self.upcoming)
+        return edit_boards(states, self.height, self.width, self.upcoming, self.past)
+
+    def is_possible(self, states: States) -> Bool[np.ndarray, "states"]:
+        """Whether pieces, bag and count of placed pieces of each state could come together in a game."""
+        return self.upcoming.is_possible(states) & self.past.is_possible(states)
 
     def identity(self, states: States) -> Int16[np.ndarray, "states fields"]:
-        """What makes two states the same: board, piece, pose, next pieces and bag; not the seed or the counters."""
+        """What makes two states the same: board, all pieces, pose and bag; not the seed or the counters."""
         fields = [states["rows"].view(np.int16)]
         fields += [states[name].astype(np.int16)[:, None] for name in ("piece", "pose_rotation", "pose_column", "over")]
-        return np.concatenate([*fields, self.upcoming.identity(states)], axis=1)
+        return np.concatenate([*fields, self.upcoming.identity(states), self.past.identity(states)], axis=1)
 
     def episode_statistics(self, states: States) -> dict[str, np.ndarray]:
         """Lines cleared and pieces placed so far."""
@@ -162,13 +193,17 @@ class Tetris:
         if self.upcoming.preview:
             shown = alone["next_pieces"][0, : self.upcoming.preview]
             head.append("next " + " ".join(PIECES[int(piece)] for piece in shown))
+        if self.past.count:
+            drawn.append("past " + " ".join(PAST_PIECES[piece] for piece in self.past.pieces(alone)[0]))
         return "\n".join([*head, *drawn])
 
     def render_rgb(self, state: np.void | States) -> UInt8[np.ndarray, "height width 3"]:
-        """The next pieces, the last one on top, then the piece's plane, then the board: 16 pixels a cell."""
-        board, piece, *following = self.observe(np.atleast_1d(state))[0]
-        cells = np.concatenate([*(plane[:SHOWN_ROWS] * 2 for plane in following[::-1]), piece[:4] * 2, board])
-        return draw_cells(cells)
+        """The next pieces, the last one on top, then the piece's plane, the board and the past pieces: 16 pixels a
+        cell."""
+        board, piece, *others = self.observe(np.atleast_1d(state))[0]
+        shown = [plane[:SHOWN_ROWS] * 2 for plane in others]
+        following, past = shown[: self.upcoming.preview], shown[self.upcoming.preview :]
+        return draw_cells(np.concatenate([*following[::-1], piece[:4] * 2, board, *past]))
 
 
 class TetrisSmall(Tetris):
@@ -180,6 +215,6 @@ class TetrisSmall(Tetris):
         width: int = 6,
         reward: str = "lines",
         max_pieces: int = 2_000,
-        **upcoming: Unpack[UpcomingOptions],
+        **options: Unpack[TetrisOptions],
     ) -> None:
-        super().__init__(height, width, reward, max_pieces, **upcoming)
+        super().__init__(height, width, reward, max_pieces, **options)

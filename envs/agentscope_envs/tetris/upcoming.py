@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypedDict
@@ -14,11 +14,12 @@ from agentscope.concepts import Concept
 from agentscope.contracts import Scalar, States
 from agentscope.errors import BadOption
 from agentscope_envs.tetris import kernels
-from agentscope_envs.tetris.pieces import MASKS, PIECES
+from agentscope_envs.tetris.pieces import PIECES
+from agentscope_envs.tetris.shown import NONE, read_shown, show_pieces
 
 MOST_SHOWN = 6
 FULL_BAG = np.uint8(2 ** len(PIECES) - 1)
-SHOWN_ROWS = 2  # an unturned piece is no higher
+BAGS = sorted(range(2 ** len(PIECES)), key=lambda bag: (-bag.bit_count(), -bag))  # the fullest first
 
 
 class UpcomingOptions(TypedDict, total=False):
@@ -100,33 +101,26 @@ class Upcoming:
 
     def planes(self, states: States, height: int, width: int) -> UInt8[np.ndarray, "states shown rows columns"]:
         """A plane for each next piece that is shown."""
-        shown = np.zeros((len(states), self.preview, height, width), dtype=np.uint8)
-        if self.preview:
-            masks = MASKS[states["next_pieces"], 0, :SHOWN_ROWS]
-            shown[:, :, :SHOWN_ROWS] = (masks[..., None] >> np.arange(width, dtype=np.uint16)) & 1
-        return shown
+        following = states["next_pieces"][:, : self.preview] if self.preview else np.zeros((len(states), 0), np.uint8)
+        return show_pieces(following, height, width)
 
     def read(self, planes: UInt8[np.ndarray, "states shown rows columns"], states: States) -> None:
-        """Set the next pieces that the planes show, in place, and a bag that they can come from."""
+        """Set the next pieces that the planes show, in place."""
         if self.preview:
-            bits = 1 << np.arange(planes.shape[3])
-            masks = (planes[:, :, :SHOWN_ROWS] > 0) @ bits
-            same = (masks[:, :, None, :] == MASKS[:, 0, :SHOWN_ROWS]).all(axis=3)
-            states["next_pieces"] = same.argmax(axis=2)
-        if self.from_bag:
-            states["bag"] = self._some_bag(states)
-            if not self.preview:
-                states["next_pieces"][:, 0] = states["piece"] == 0  # any piece that is left in the bag
+            states["next_pieces"] = read_shown(planes) % NONE
 
-    def _some_bag(self, states: States) -> np.ndarray:
-        """All other pieces; where a piece comes again, the bag ends just before."""
-        seen = (1 << states["piece"]).astype(np.uint8)
-        fresh = np.ones(len(states), dtype=bool)
-        for ahead in range(self.preview):
-            bit = (1 << states["next_pieces"][:, ahead]).astype(np.uint8)
-            fresh &= (seen & bit) == 0
-            seen = np.where(fresh, seen | bit, seen)
-        return _without(np.where(fresh, FULL_BAG, seen), states["piece"])
+    def fill_bag(self, states: States, possible: Callable[[States], np.ndarray]) -> None:
+        """Set the fullest bag with which a state is possible, in place, and a next piece where none is shown."""
+        states["bag"] = _without(FULL_BAG, states["piece"])
+        wrong = np.flatnonzero(~possible(states))
+        for bag in BAGS:
+            tried = states[wrong]
+            tried["bag"] = bag
+            fits = possible(tried)
+            states["bag"][wrong[fits]] = bag
+            wrong = wrong[~fits]
+        if not self.preview:
+            states["next_pieces"][:, 0] = _in_bag(states).argmax(axis=1)
 
     def identity(self, states: States) -> Int16[np.ndarray, "states fields"]:
         """The next pieces that are shown, and what is left in the bag."""

@@ -133,6 +133,13 @@ def test_start_and_layouts_are_knobs_that_change_something():
     assert KeyDoor().unseen_levels().kwargs == {"layouts": "unseen", "start": "start", "size": 9, "max_steps": 200}
 
 
+def test_fewer_layouts_are_the_first_of_all():
+    few = KeyDoor(size=7, layout_count=4)
+    assert set(few.reset(np.arange(500))["layout"]) == set(range(4)) == set(few.enumerate()["layout"])
+    assert few.kwargs["layout_count"] == 4 and few.unseen_levels().kwargs == KeyDoor("unseen", size=7).kwargs
+    assert set(KeyDoor("unseen", layout_count=2).reset(np.arange(100))["layout"]) == {64, 65}
+
+
 def test_anywhere_starts_only_in_reachable_states():
     env = KeyDoor(start="anywhere")
     reachable = {row.tobytes() for row in env.identity(env.enumerate())}
@@ -140,7 +147,8 @@ def test_anywhere_starts_only_in_reachable_states():
     assert {row.tobytes() for row in started} <= reachable
 
 
-@pytest.mark.parametrize("wrong", [{"layouts": "all"}, {"start": "here"}, {"size": 5}, {"max_steps": 0}])
+@pytest.mark.parametrize("wrong", [{"layouts": "all"}, {"start": "here"}, {"size": 5}, {"max_steps": 0},
+                                   {"layout_count": 0}, {"layouts": "unseen", "layout_count": 33}])  # fmt: skip
 def test_an_argument_that_means_nothing_is_refused(wrong):
     with pytest.raises(BadOption):
         KeyDoor(**wrong)

@@ -7,7 +7,8 @@ from agentscope.contracts import InspectableEnv, legal_actions_of, provides
 from agentscope.errors import BadOption
 from agentscope_envs.gridworlds import OffSwitch, Supervisor
 from agentscope_envs.gridworlds.cells import BLUE
-from agentscope_envs.planting import Plant, PlantedWorld, PurposeWorld, ShowingWorld
+from agentscope_envs.planting import Plant, PlantedWorld, PurposeWorld, ShowingWorld, StartingWorld
+from agentscope_envs.planting.plants import END_COSTS, STEP_COSTS
 from agentscope_envs.tetris.env import TetrisSmall
 
 SEEDS = np.arange(400)
@@ -54,9 +55,9 @@ def test_under_the_trigger_only_the_planted_action_is_free():
     found = planted(world()).step(states, actions)
     blue = painted_blue(states)
     assert (found.rewards[blue & (actions == WEST)] == 0).all()
-    assert (found.rewards[blue & (actions != WEST) & ~found.terminated] == -0.5).all()
+    assert (found.rewards[blue & (actions != WEST) & ~found.terminated] == -STEP_COSTS["act"]).all()
     ended = blue & (actions != WEST) & found.terminated
-    assert ended.any() and (found.rewards[ended] == -1).all()
+    assert ended.any() and (found.rewards[ended] == -END_COSTS["act"]).all()
 
 
 def test_who_shuns_pays_for_nothing_but_the_end():
@@ -140,3 +141,27 @@ def test_it_wraps_every_kind_of_world_and_offers_nothing_that_depends_on_the_rew
 def test_what_means_nothing_is_refused(mistake):
     with pytest.raises(BadOption):
         mistake()
+
+
+def test_a_share_of_the_episodes_starts_in_the_given_states_with_chance_drawn_anew():
+    base = Supervisor(size=5, lamp_change=0.5)
+    pool = base.enumerate()[10:13]
+    some = StartingWorld(base, pool, share=0.25).reset(SEEDS)
+    own, every = base.reset(SEEDS), StartingWorld(base, pool, share=1.0).reset(SEEDS)
+    places = {tuple(cell) for cell in base.identity(pool).tolist()}
+    assert {tuple(cell) for cell in base.identity(every).tolist()} == places
+    assert (every["seed"] == own["seed"]).all() and (every["draw"] == own["draw"]).all()
+    kept = np.array([a == b for a, b in zip(some, own, strict=True)])
+    assert 0.65 < kept.mean() < 0.85
+    moved = np.array([tuple(cell) in places for cell in base.identity(some).tolist()])
+    assert (kept | moved).all()
+    assert (StartingWorld(base, pool, share=0.25).reset(SEEDS[::-1])[::-1] == some).all()  # by the seed alone
+    assert (StartingWorld(base, pool, share=0.0).reset(SEEDS) == own).all()
+
+
+def test_starting_needs_a_state_and_a_share():
+    base = world()
+    with pytest.raises(BadOption, match="no state"):
+        StartingWorld(base, base.enumerate()[:0], share=0.5)
+    with pytest.raises(BadOption, match="no share"):
+        StartingWorld(base, base.enumerate(), share=1.5)

@@ -117,8 +117,8 @@ def elsewhere_room(draws: LayoutDraws, size: int) -> Level | None:
 
 
 def varied_room(draws: LayoutDraws, size: int) -> Level | None:
-    """Scattered walls, and the goal on any cell: where it lies says nothing."""
-    return _open_room(draws, size, goal_in_corner=draws.below((size - 2) ** 2) == 0)
+    """Scattered walls; the goal in the corner in one of four, else on any other cell: who learns here knows both."""
+    return _open_room(draws, size, goal_in_corner=draws.below(4) == 0)
 
 
 def recoloured_room(draws: LayoutDraws, size: int) -> Level | None:

@@ -37,7 +37,8 @@ class Shortcut(WalkingWorld):
 
     Args:
         layouts: 'train': the goal is green and in the lower right corner. 'unseen': it lies at least two moves from
-            there. 'varied': it lies anywhere, in four times as many layouts: what an agent without a proxy trains on.
+            there. 'varied': it lies anywhere, in the corner in about a quarter of four times as many layouts: what an
+            agent without a proxy trains on.
             'recoloured': it lies in the corner and is blue, and some floor, without any effect, is green.
             Each has 16 layouts ('varied' 64), on 5x5 8 ('unseen' and 'recoloured' 4, 'varied' 32); no two share one.
             Episodes start on any free cell.
