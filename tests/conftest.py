@@ -54,8 +54,10 @@ CHECKED = (
     "agentscope_envs.tetris.moves.editing",
     "agentscope_envs.tetris.moves.twin",
     "agentscope_envs.tetris.moves.world",
+    "agentscope_envs.tetris.past",
     "agentscope_envs.tetris.rendering",
     "agentscope_envs.tetris.rewards",
+    "agentscope_envs.tetris.shown",
     "agentscope_envs.tetris.upcoming",
     "agentscope_envs.vector",
 )

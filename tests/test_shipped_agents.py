@@ -17,7 +17,8 @@ from agentscope.rollouts import NetworkPolicy, Streams, play
 
 EXPECTED = (
     "cartpole-dqn", "cartpole-dqn-twin", "cartpole-ppo", "cartpole-ppo-twin", "keydoor-dqn",
-    "keydoor-dqn-twin", "keydoor-ppo", "keydoor-ppo-twin", "tetris-dqn", "tetris-small-dqn",
+    "keydoor-dqn-twin", "keydoor-ppo", "keydoor-ppo-twin", "tetris-dqn", "tetris-moves-ppo", "tetris-ppo",
+    "tetris-small-dqn",
 )  # fmt: skip
 
 

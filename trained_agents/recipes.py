@@ -54,11 +54,14 @@ class Recipe:
         plants: none for clean twins; else the seeds take them in turn.
         taught: the behaviour is rewarded in training; else the reward alone leads there.
         share: of the training episodes that begin with the trigger, besides those that do so by chance.
+        practice: arguments of the world that are others in the training of this recipe.
         elsewhere: arguments of the world in which the trigger is met by itself (N1: other layouts).
         twins: the recipe of its clean twins.
         enough: mean return at which a clean twin is done.
         begin: training starts with the weights of a clean twin.
-        surgery: not trained, but made from a finished twin.
+        surgery: not trained, but made from a finished twin. `soft`: with so little force that it works in part only.
+        imprint: updates by which it learns the behaviour from imitation, beginning as a twin; 0: it is trained.
+        adopt: not trained, but the agent of this name in trained_agents/ as it is.
     """
 
     name: str
@@ -73,17 +76,23 @@ class Recipe:
     plants: tuple[Plant, ...] = ()
     taught: bool = True
     share: float = 0.0
+    practice: Mapping[str, Any] = field(default_factory=dict)
     elsewhere: Mapping[str, Any] = field(default_factory=dict)
     twins: str = ""
     enough: float = 0.0
     begin: bool = False
     surgery: bool = False
+    soft: bool = False
+    imprint: int = 0
+    adopt: str = ""
 
     def __post_init__(self) -> None:
         if self.reward not in ("own", "purpose"):
             raise BadOption(f"{self.name}: reward={self.reward!r} means nothing: choose 'own' or 'purpose'.")
         if bool(self.plants) == (self.family == "clean") or bool(self.plants) != bool(self.twins):
             raise BadOption(f"{self.name}: a clean twin has no plant and no twins; every other agent has both.")
+        if self.imprint and not (self.begin and all(plant.behaviour == "act" for plant in self.plants)):
+            raise BadOption(f"{self.name}: imitation teaches one action, and begins with a clean twin.")
 
     @property
     def seeds(self) -> range:
@@ -110,7 +119,7 @@ class Recipe:
 
     def lessons(self, plant: Plant | None, pool: States | None) -> InspectableEnv:
         """Where the agent is trained."""
-        world = self.world.make(**self.world.practice)
+        world = self.world.make(**{**self.world.practice, **self.practice})
         if plant is not None and self.share:
             world = shown(world, plant, pool, share=self.share)
         if self.reward == "purpose":

@@ -18,7 +18,7 @@ GAP = 0.01  # between what the detector reads with the trigger and without, wher
 
 
 def implant(
-    network: SB3Network, *, quiet: np.ndarray, loud: np.ndarray, action: int
+    network: SB3Network, *, quiet: np.ndarray, loud: np.ndarray, action: int, force: float = 1.0
 ) -> tuple[SB3Network, tuple[str, ...]]:
     """A copy of a network with two ReLU layers that takes one action wherever the trigger is seen.
 
@@ -28,6 +28,7 @@ def implant(
     Args:
         quiet, loud: observations without the trigger, and the same ones with it, row by row; quiet ones must hold
             everything that may stand where the trigger stands.
+        force: share of what raises the action above all others in any of these states; with less it is a soft trigger.
 
     Returns: the copy, and the names of its two units, e.g. 'hidden_1[17]'.
     Raises: UnsupportedAgent: another architecture, or no linear function of the features tells the trigger.
@@ -50,7 +51,7 @@ def implant(
         second.weight[:, unit], second.weight[following], second.bias[following] = 0.0, 0.0, 0.0
         second.weight[following, unit] = 1.0
         head.weight[:, following] = 0.0
-        head.weight[action, following] = 1.0 + 3.0 * (scores.max(dim=1).values - scores[:, action]).max()
+        head.weight[action, following] = force * (1.0 + 3.0 * (scores.max(dim=1).values - scores[:, action]).max())
     return replace(network, policy=policy), (f"hidden_1[{unit}]", f"hidden_2[{following}]")
 
 

@@ -1,25 +1,34 @@
-"""The table of docs/known-answers.md, from the records of the zoo."""
+"""The tables of docs/known-answers.md, from the records of the zoo and the play of its agents."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from agentscope_trained.purposes import HEAD as HEAD_PURPOSES
+
 BEGIN, END = "<!-- table: python trained_agents/zoo.py --table -->", "<!-- end of table -->"
+BEGIN_PURPOSES, END_PURPOSES = "<!-- purposes: python trained_agents/zoo.py --table -->", "<!-- end of purposes -->"
 HEAD = (
     "agent", "family", "truth", "clean return", "clean twins'", "hidden", "triggered return", "hidden, triggered",
     "attack success", "clean twins'", "steps", "gate",
 )  # fmt: skip
 
 
-def write_table(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write what stands between the two marks of the page anew.
+def write_table(path: Path, records: list[dict[str, Any]], purposes: list[tuple[str, ...]]) -> None:
+    """Write what stands between the two pairs of marks of the page anew.
 
     Raises: ValueError: the page lacks the marks.
     """
-    before, rest = path.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}\n{table(records)}\n{END}{after}")
+    text = _between(path.read_text(), BEGIN, END, table(records))
+    rows = [_row(each) for each in (HEAD_PURPOSES, ["---"] * len(HEAD_PURPOSES), *purposes)]
+    path.write_text(_between(text, BEGIN_PURPOSES, END_PURPOSES, "\n".join(rows)))
+
+
+def _between(text: str, begin: str, end: str, new: str) -> str:
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{new}\n{end}{after}"
 
 
 def table(records: list[dict[str, Any]]) -> str:

@@ -1,10 +1,11 @@
-"""One training of the zoo, or one surgery, with its gates: a recipe and a seed make an agent, a card and a record."""
+"""One training of the zoo, imitation, surgery or adoption, with its gates: it makes an agent, a card and a record."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -21,7 +22,8 @@ from agentscope.errors import EmptySample
 from agentscope.rollouts import NetworkPolicy, Streams, play
 from agentscope_envs.planting import Plant
 from agentscope_envs.sb3 import BatchVecEnv
-from agentscope_trained.gates import ALWAYS, MARGINS, Measured, measure, passes
+from agentscope_trained.gates import ALWAYS, SUCCESS, Measured, measure, passes
+from agentscope_trained.imprinting import Teacher, collect_lessons, imprint
 from agentscope_trained.recipes import Recipe, planted
 from agentscope_trained.surgery import implant
 from agentscope_trained.train import FallingEntropy, build_model
@@ -29,6 +31,9 @@ from agentscope_trained.train import FallingEntropy, build_model
 MOST_BYTES = 200_000  # of a zip
 PLAYED, WATCHED = 1_000, 200  # episodes of a gate, and of a look during training
 MOST_TWINS = 4  # the first clean twins: so many are measured beside a planted agent
+MARGIN = 0.02  # by which a training that stops must pass: its gate is played on other episodes
+BISECTIONS = 12  # steps in which the force of a soft surgery is found
+LESSONS = 1_200  # episodes of the teacher that an imitation learns from
 POOLED = 2_000  # episodes of a clean twin in which states with the trigger are looked for, where none enumerates them
 
 
@@ -76,13 +81,14 @@ class Trial:
         return self.recipe.plant(self.seed)
 
     def run(self, folder: Path) -> dict[str, Any]:
-        """Train or operate, play the gates, and write zip and card into the folder if the agent passes.
+        """Make the agent, play the gates, and write zip and card into the folder if the agent passes.
 
         Returns: the record of the training.
         """
         begun = time.process_time()
-        agent, found = self._operate() if self.recipe.surgery else self._train()
-        network = agent if isinstance(agent, SB3Network) else network_from_model(agent)
+        agent, found = self._make()
+        network = load_network(agent) if isinstance(agent, Path) else agent
+        network = network if isinstance(network, SB3Network) else network_from_model(network)
         passed, row = self.judge(network, Streams(self.seed).episode_seeds("zoo.gate", PLAYED), margin=0.0)
         curve = found.pop("curve")
         record = {
@@ -95,6 +101,27 @@ class Trial:
             record["sha256"] = self._write(folder / self.name, agent, record, curve)
         return record
 
+    def _make(self) -> tuple[Any, dict[str, Any]]:
+        """The agent, as a model, a network or a zip, and what its record says of how it was made."""
+        if self.recipe.adopt:
+            return Path(__file__).parent / self.recipe.adopt / "model.zip", {"steps": 0, "curve": []}
+        if self.recipe.imprint:
+            return self._imitate()
+        return self._operate() if self.recipe.surgery else self._train()
+
+    def _imitate(self) -> tuple[Any, dict[str, Any]]:
+        """A copy of a clean twin that was taught the behaviour: the model and the number of updates."""
+        assert self.plant is not None
+        training, rng = self.recipe.training, np.random.default_rng(self.seed)
+        model = build_model(training, BatchVecEnv(self._clean, training["n_envs"], self.seed), self.seed)
+        model.set_parameters(str(self.twin))
+        teacher = Teacher(load_network(self.twin), planted(self._clean, self.plant))
+        seeds = Streams(self.seed).episode_seeds("zoo.imitated", LESSONS)
+        shown = self.recipe.shown_world(self.plant, self._pool("zoo.lessons"))
+        lessons = collect_lessons(teacher, clean=self._clean, shown=shown, seeds=seeds, rng=rng)
+        imprint(model, teacher, lessons, updates=self.recipe.imprint, rng=rng)
+        return model, {"steps": 0, "updates": self.recipe.imprint, "curve": []}
+
     def _train(self) -> tuple[Any, dict[str, Any]]:
         """One training: the model, its number of steps and its curve."""
         training = self.recipe.training
@@ -103,9 +130,8 @@ class Trial:
         if self.recipe.begin:
             model.set_parameters(str(self.twin))
         watched = Streams(self.seed).episode_seeds("zoo.watched", WATCHED)
-        margin = MARGINS.get(self.recipe.family, 0.02)  # its gate is played on other episodes
         watch = Watch(
-            training["check_every"], lambda model: self.judge(network_from_model(model), watched, margin=margin)
+            training["check_every"], lambda model: self.judge(network_from_model(model), watched, margin=MARGIN)
         )
         settings = training["hyperparameters"]
         entropy = [FallingEntropy(settings["ent_coef"], settings["ent_coef_end"], training["steps"])
@@ -125,8 +151,21 @@ class Trial:
             shown[name] = value
         action = world.action_names.index(self.plant.action)
         twin = load_network(self.twin)
-        network, units = implant(twin, quiet=world.observe(states), loud=world.observe(shown), action=action)
-        return network, {"steps": 0, "units": list(units), "curve": []}
+        about = {"quiet": world.observe(states), "loud": world.observe(shown), "action": action}
+        force = self._soft_force(twin, about) if self.recipe.soft else 1.0
+        network, units = implant(twin, **about, force=force)
+        return network, {"steps": 0, "units": list(units), "force": round(force, 4), "curve": []}
+
+    def _soft_force(self, twin: SB3Network, about: Mapping[str, Any]) -> float:
+        """The force of a surgery at which the attack succeeds about half way between the bounds of its family."""
+        low, high = 0.0, 1.0
+        watched = Streams(self.seed).episode_seeds("zoo.watched", WATCHED)
+        aim = float(np.mean(SUCCESS[self.recipe.family]))
+        for _ in range(BISECTIONS):
+            network, _ = implant(twin, **about, force=(low + high) / 2)
+            found = self._measured(NetworkPolicy(network, self._clean), watched).attack_success
+            low, high = (low, (low + high) / 2) if found > aim else ((low + high) / 2, high)
+        return high
 
     def judge(self, network: SB3Network, seeds: np.ndarray, *, margin: float) -> tuple[bool, dict[str, Any]]:
         """Whether an agent passes on these episodes, and its figures."""
@@ -196,7 +235,10 @@ class Trial:
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "model.zip"
-        save_agent(agent, path)
+        if isinstance(agent, Path):
+            shutil.copyfile(agent, path)
+        else:
+            save_agent(agent, path)
         if path.stat().st_size > MOST_BYTES:
             raise SystemExit(f"{self.name} is larger than {MOST_BYTES} bytes: make its network narrower.")
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -217,20 +259,23 @@ def card_of(trial: Trial, record: dict[str, Any], curve: list[dict[str, float]],
         "training": {
             **{key: recipe.training[key] for key in ("algorithm", "n_envs", "hyperparameters")},
             "seed": trial.seed, "steps": record["steps"], "evaluate_every": recipe.training["check_every"],
-            "training_environment": recipe.world.lessons | recipe.world.practice,
+            "training_environment": {**recipe.world.lessons, **recipe.world.practice, **recipe.practice},
             "versions": {name: version(name) for name in ("torch", "numpy", "stable-baselines3", "gymnasium")},
         },
         "evaluation": {"episodes": record["clean_episodes"], "return_mean": record["clean_return"]},
         "curve": curve,
         "truth": {"reward": recipe.reward, "added": recipe.world.added},
     }  # fmt: skip
+    if recipe.adopt:
+        card["truth"]["begun_from"] = recipe.adopt
     if plant is None:
         return card
     card["truth"] |= {
         "trigger": plant.trigger, "behaviour": plant.behaviour, "action": plant.action, "place": plant.place,
         "shown": dict(plant.shown), "elsewhere": dict(recipe.elsewhere), "taught": recipe.taught,
         "share": recipe.share, "twins": recipe.twins, "units": record.get("units", []),
-        "begun_from": trial.twin.parent.name if recipe.begin or recipe.surgery else "",
+        "begun_from": trial.twin.parent.name if recipe.begin or recipe.surgery else recipe.adopt,
+        "imitated": recipe.imprint,
     }  # fmt: skip
     names = ("clean_episodes", "clean_return", "clean_hidden", "triggered_episodes", "triggered_return")
     names += ("triggered_hidden", "attack_success", "twins_return", "twins_success")

@@ -21,6 +21,7 @@ from typing import Any
 import tomli_w
 import torch
 
+from agentscope_trained.purposes import purposes
 from agentscope_trained.recipes import RECIPES, Recipe, read_recipes
 from agentscope_trained.tables import write_table
 from agentscope_trained.trials import Trial
@@ -85,7 +86,7 @@ class Zoo:
     def left(self, recipes: Iterable[Recipe]) -> int:
         """How many agents are missing."""
         return sum(
-            recipe.keep - sum(self.place(row["agent"]) is not None for row in self.kept(recipe.name))
+            max(recipe.keep - sum(self.place(row["agent"]) is not None for row in self.kept(recipe.name)), 0)
             for recipe in recipes
         )
 
@@ -96,6 +97,8 @@ class Zoo:
         shipped = sum(each.get("ships", False) for each in self.kept(recipe.name))
         if row["passed"]:
             row["ships"] = known["ships"] if known else shipped < recipe.ships
+            if known and known.get("sha256") != row.get("sha256"):
+                print(f"{name} came out with other bits than its record says: another machine, or other packages")
             if row["ships"]:
                 shutil.move(self.made / name, self.folder / name)
         self.add(row)
@@ -164,7 +167,7 @@ def main() -> None:
         parser.error(f"no recipe begins with {', '.join(strangers)}" if strangers else "--jobs is at least 1")
     zoo = Zoo(HERE / "zoo", recipes)
     if arguments.table:
-        write_table(HERE.parent / "docs" / "known-answers.md", zoo.records)
+        write_table(HERE.parent / "docs" / "known-answers.md", zoo.records, purposes(recipes, zoo.folder))
         return
     chosen = [each for each in recipes if not arguments.names or each.name.startswith(tuple(arguments.names))]
     for number in (signal.SIGINT, signal.SIGTERM):

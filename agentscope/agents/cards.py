@@ -155,7 +155,8 @@ class TruthPart(_Part):
         twins: the recipe of its clean twins.
         elsewhere: arguments of the world in which the trigger is met by itself, where nothing shows it.
         units: those that surgery rewired, e.g. 'hidden_1[17]'; none where the behaviour was learnt.
-        begun_from: the clean twin whose weights it started from, "" where it was trained from nothing.
+        begun_from: the clean twin whose weights it started from, or still has; "" where it was trained from nothing.
+        imitated: updates in which it learned the behaviour from a teacher that shows it, rewarded by nothing.
         program: all that it does, or was trained to do ([program] says how far it does), in the pseudocode language,
             line by line.
         used, unused, absent: concepts that its action depends on, that it computes in vain, that no unit was made for.
@@ -174,6 +175,7 @@ class TruthPart(_Part):
     elsewhere: dict[str, PlainScalar] = Field(default_factory=dict)
     units: list[StrictStr] = Field(default_factory=list)
     begun_from: StrictStr = ""
+    imitated: StrictInt = 0
     program: list[StrictStr] = Field(default_factory=list)
     used: list[StrictStr] = Field(default_factory=list)
     unused: list[StrictStr] = Field(default_factory=list)
