@@ -36,7 +36,7 @@ def test_every_agent_ships_with_a_whole_card() -> None:
             assert table["program"]["states"] > 0 and table["program"]["versions"]["torch"]
             continue
         assert table["training"]["versions"]["torch"] and table["training"]["hyperparameters"]
-        assert table["curve"] or table["truth"]["units"], "trained agents have a curve, those of surgery none"
+        assert table["curve"] or table["truth"]["begun_from"], "who has no curve was made from another agent"
 
 
 def test_names_are_taken_once_on_all_shelves() -> None:

@@ -73,7 +73,7 @@ class Zoo:
         """
         twins = [self.place(row["agent"]) for row in self.kept(recipe.twins)] if recipe.twins else []
         zips = tuple(place / "model.zip" for place in twins if place is not None)
-        if recipe.twins and not zips:
+        if recipe.twins and (not zips or len(zips) < len(twins)):  # each trial begins with a twin of its own
             return []
         rows = {row["seed"]: row for row in self.records if row["recipe"] == recipe.name}
         missing = [seed for seed, row in rows.items() if row["passed"] and self.place(row["agent"]) is None]
@@ -116,12 +116,16 @@ class Zoo:
                     running[workers.submit(trial.run, self.made)] = trial
                     begun.add(trial.name)
                 if not running:
-                    return
+                    break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     trial, row, done = running.pop(future), future.result(), done + 1
                     self.finish(trial.recipe, row)
                     minutes, left = (time.monotonic() - start) / 60, self.left(recipes)
                     print(f"{report(row)}; {left} left, about {minutes / done * left:.0f} min", flush=True)
+        for recipe in recipes:
+            twins = [self.place(row["agent"]) for row in self.kept(recipe.twins)]
+            if self.left([recipe]) and recipe.twins and (not twins or None in twins):
+                print(f"{recipe.name} waits for its clean twins: python trained_agents/zoo.py {recipe.twins}")
 
     def _next(self, recipes: list[Recipe], begun: set[str], in_training: set[str]) -> Iterator[Trial]:
         """Trials that can begin now, in the order of the recipes."""
