@@ -216,8 +216,24 @@ class Network(Protocol):
         """What the named layer puts out, one row a state."""
         ...
 
+    def activations_of(self, observations: np.ndarray, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """What several layers put out, from one pass."""
+        ...
+
     def with_patch(self, layer: str, patch: Callable[[np.ndarray], np.ndarray]) -> Network:
         """The same network with one layer's output replaced by patch(output)."""
+        ...
+
+    def scores_with(
+        self, observations: np.ndarray, outputs: Mapping[str, np.ndarray], legal: np.ndarray | None = None
+    ) -> Float[np.ndarray, "states actions"]:
+        """Scores where the named layers put out these values, one row a state, instead of their own."""
+        ...
+
+    def pull_back(
+        self, observations: np.ndarray, layer: str, outputs: np.ndarray, cotangents: Float[np.ndarray, "states actions"]
+    ) -> Float[np.ndarray, "states ..."]:
+        """Gradient of sum(cotangents * scores) with respect to the layer's output, where that is `outputs`."""
         ...
 
     def weights(self) -> Mapping[str, np.ndarray]:

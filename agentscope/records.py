@@ -59,12 +59,45 @@ class ProbeScores:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Figures of the tests for use; null until they are run."""
+    """Figures of the tests for use, all on episodes that chose nothing; null until they are run.
+
+    Effect pairs are a state and its one-feature edit that differ in the concept and in the network's choice; no-effect
+    pairs differ in the choice but not in the concept.
+
+    Attributes:
+        erasure: share of states whose choice changes when the concept is erased (LEACE) from the layer;
+            erasure_control: the same for random subspaces of equal rank; erasure_ceiling: with the whole layer resampled.
+        interchange: share of effect pairs in which the state with the edit's part of the subspace is decided like the
+            edit; interchange_control: the same for random subspaces of equal rank; interchange_untrained: the highest
+            of the untrained twins', each with a subspace found in the same way.
+        no_effect: share of no-effect pairs that flip all the same.
+        layer, subspace, rank: where it was measured, e.g. hidden_1, "readout" or "trained" (DAS), 3.
+        row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone.
+        score_shift: mean share of the edit's whole effect on the scores that the swap brings about.
+        pairs, no_effect_pairs: how many were tested.
+        tried: a row for each layer and subspace that was tried, on the episodes that chose.
+        why: why there is no verdict; empty where there is one.
+    """
 
     erasure: float | None = None
     erasure_control: float | None = None
     interchange: float | None = None
     no_effect: float | None = None
+    erasure_ceiling: float | None = None
+    interchange_low: float | None = None
+    interchange_high: float | None = None
+    interchange_control: float | None = None
+    interchange_untrained: float | None = None
+    layer: str | None = None
+    subspace: str | None = None
+    rank: int | None = None
+    row_space: float | None = None
+    guarded: float | None = None
+    score_shift: float | None = None
+    pairs: int = 0
+    no_effect_pairs: int = 0
+    tried: tuple[Mapping[str, Any], ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)

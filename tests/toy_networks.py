@@ -13,6 +13,15 @@ class ClosedNetwork:
     def activations(self, observations, layer):
         raise KeyError(layer)
 
+    def activations_of(self, observations, layers):
+        return {layer: self.activations(observations, layer) for layer in layers}
+
+    def scores_with(self, observations, outputs, legal=None):
+        raise KeyError("scores")
+
+    def pull_back(self, observations, layer, outputs, cotangents):
+        raise KeyError(layer)
+
     def with_patch(self, layer, patch):
         raise KeyError(layer)
 

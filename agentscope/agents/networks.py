@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -144,6 +145,63 @@ class SB3Network:
         masked: np.ndarray = np.where(legal, scores, np.float32(-np.inf))
         return masked
 
+    def scores_with(
+        self,
+        observations: Shaped[np.ndarray, "states ..."],
+        outputs: Mapping[str, np.ndarray],
+        legal: Bool[np.ndarray, "states actions"] | None = None,
+    ) -> Float[np.ndarray, "states actions"]:
+        """Scores where the named layers put out these values instead of their own; illegal actions get -inf.
+
+        Raises: BadOption: no such layer, or values of another shape.
+        """
+        ready = self.prepared(observations)
+        given = {layer: self._output(layer, values, len(ready)) for layer, values in outputs.items()}
+        scores, _ = self._run(ready, (), {**self._patched(ready), **given})
+        return scores if legal is None else np.where(legal, scores, np.float32(-np.inf))
+
+    def pull_back(
+        self,
+        observations: Shaped[np.ndarray, "states ..."],
+        layer: str,
+        outputs: Float[np.ndarray, "states ..."],
+        cotangents: Float[np.ndarray, "states actions"],
+    ) -> Float[np.ndarray, "states ..."]:
+        """Gradient of sum(cotangents * scores) with respect to a layer's output, where that is `outputs`; float32.
+
+        Raises: BadOption: no such layer, or values of another shape.
+        """
+        ready = self.prepared(observations)
+        outputs = self._output(layer, outputs, len(ready))
+        others = {name: values for name, values in self._patched(ready).items() if name != layer}
+        weights = np.asarray(cotangents, dtype=np.float32)
+        found = []
+        with _ONE_AT_A_TIME, one_thread(), torch.enable_grad():
+            for start in range(0, max(len(ready), 1), self.chunk):
+                part = slice(start, start + self.chunk)
+                chunk = {name: _padded(values[part], self.chunk) for name, values in others.items()}
+                slopes = self._slopes(_padded(ready[part], self.chunk), layer, _padded(outputs[part], self.chunk),
+                                      _padded(weights[part], self.chunk), chunk)  # fmt: skip
+                found.append(slopes[: len(outputs[part])])
+        return np.concatenate(found)
+
+    def _slopes(
+        self, padded: np.ndarray, layer: str, outputs: np.ndarray, cotangents: np.ndarray, others: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """The gradient of one chunk: the layer's output is a leaf, nothing before it is followed."""
+        leaf = torch.from_numpy(outputs).requires_grad_()
+        with self._hooked((), others, {layer: leaf}):
+            out = self._scored(padded)
+        (slope,) = torch.autograd.grad(out, leaf, torch.from_numpy(cotangents), allow_unused=True)
+        return np.zeros_like(outputs) if slope is None else slope.numpy().copy()
+
+    def _output(self, layer: str, values: np.ndarray, states: int) -> np.ndarray:
+        self._check_layer(layer)
+        shape = next(known.shape for known in self.layers if known.name == layer)
+        if values.shape != (states, *shape):
+            raise BadOption(f"Values for {layer} have shape {values.shape}, needed {(states, *shape)}.")
+        return np.asarray(values, dtype=np.float32)
+
     def greedy(
         self, observations: Shaped[np.ndarray, "states ..."], legal: Bool[np.ndarray, "states actions"] | None = None
     ) -> Int[np.ndarray, "states"]:
@@ -247,31 +305,47 @@ class SB3Network:
     def _forward(
         self, padded: np.ndarray, layers: Sequence[str], patched: Mapping[str, np.ndarray]
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        with self._hooked(layers, patched, {}) as held:
+            out = self._scored(padded)
+        return out.numpy().copy(), held
+
+    def _scored(self, padded: np.ndarray) -> torch.Tensor:
+        """Scores of one chunk."""
+        features = preprocess_obs(torch.from_numpy(padded), self.policy.observation_space, self.spec.normalize_images)
+        assert isinstance(features, torch.Tensor)
+        out = self.pathway(features)
+        if self.spec.quantiles > 1 or self.algorithm == "QRDQN":
+            out = out.view(-1, self.spec.quantiles, self.actions).mean(dim=1)
+        return out
+
+    @contextmanager
+    def _hooked(
+        self, layers: Sequence[str], patched: Mapping[str, np.ndarray], leaves: Mapping[str, torch.Tensor]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """While open, layers put out what they are given, and what `layers` put out is kept in the result."""
         held: dict[str, np.ndarray] = {}
 
         def hook_for(name: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor]:
             def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
                 if name in patched:
                     output = torch.empty_like(output).copy_(torch.from_numpy(patched[name]))  # keeps the memory layout
+                if name in leaves:
+                    output = leaves[name]
                 if name in layers:
                     held[name] = output.numpy().copy()
                 return output
 
             return hook
 
-        wanted = [(name, module) for name, module, _ in self.pathway.layers if name in layers or name in patched]
-        handles = [module.register_forward_hook(hook_for(name)) for name, module in wanted]
+        wanted = {*layers, *patched, *leaves}
+        handles = [
+            module.register_forward_hook(hook_for(name)) for name, module, _ in self.pathway.layers if name in wanted
+        ]
         try:
-            tensor = torch.from_numpy(padded)
-            features = preprocess_obs(tensor, self.policy.observation_space, self.spec.normalize_images)
-            assert isinstance(features, torch.Tensor)
-            out = self.pathway(features)
-            if self.spec.quantiles > 1 or self.algorithm == "QRDQN":
-                out = out.view(-1, self.spec.quantiles, self.actions).mean(dim=1)
+            yield held
         finally:
             for handle in handles:
                 handle.remove()
-        return out.numpy().copy(), held
 
 
 def _padded(rows: np.ndarray, chunk: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from agentscope.probes.fitting import Outcome, Plan, Probed, probe_source
 from agentscope.probes.judging import MARGIN, LayerScores, best_layer, judged, unscored, with_interval
 from agentscope.probes.logistic import logistic_outcomes
 from agentscope.probes.measuring import Score
-from agentscope.probes.readouts import Readouts, final_readouts
+from agentscope.probes.readouts import Readout, Readouts, every_readout
 from agentscope.probes.scoring import accuracy, constant_score, interval, score, value_scores
 from agentscope.probes.sources import View, input_source, network_source, random_source, raw_input, view_of
 from agentscope.probes.splits import split_episodes
@@ -28,10 +28,17 @@ Key = tuple[str, str]  # layer, concept
 
 @dataclass(frozen=True)
 class Probing:
-    """What probing found: a record for each concept, and the readout of each that could be scored."""
+    """What probing found: a record for each concept, and the readouts of each that could be scored.
+
+    Attributes:
+        readouts: of each concept from the layer that its record names.
+        network: of each concept from every layer, by (layer, concept); twins: the same of each untrained twin.
+    """
 
     primitives: tuple[Primitive, ...]
     readouts: Readouts
+    network: Mapping[Key, Readout]
+    twins: tuple[Mapping[Key, Readout], ...]
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,20 @@ class ConceptProbe:
             (`value_rows`), none for a concept without axes.
     """
 
-    primitive: Primitive
-    readouts: Readouts
+    probing: Probing
     examples: Examples
     axes: tuple[str, ...] = ()
     values: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def primitive(self) -> Primitive:
+        """The record of the concept."""
+        return self.probing.primitives[0]
+
+    @property
+    def readouts(self) -> Readouts:
+        """Its readout, from the layer that the record names."""
+        return self.probing.readouts
 
 
 def find_primitives(
@@ -79,8 +95,7 @@ def probe_concepts(
     Raises: EmptySample: fewer than 3 episodes.
     """
     run = _Run(network, data, twins, generator, progress)
-    primitives = run.primitives(every_interval=False)
-    return Probing(primitives, run.readouts(primitives))
+    return run.probing(every_interval=False)
 
 
 def probe_concept(
@@ -97,15 +112,13 @@ def probe_concept(
     Raises: ConceptsMissing: there is no such concept. EmptySample: fewer than 3 episodes.
     """
     run = _Run(network, data.only(concept), twins, generator, progress, keep=True)
-    (primitive,) = run.primitives(every_interval=True)
-    best = {o.variant: o for o in run.own.outcomes if o.view.layer == primitive.layer}
+    probing = run.probing(every_interval=True)
+    best = {o.variant: o for o in run.own.outcomes if o.view.layer == probing.primitives[0].layer}
     if not best:
-        return ConceptProbe(primitive, run.readouts((primitive,)), Examples((), ()))
+        return ConceptProbe(probing, Examples((), ()))
     real = best["real"]
-    return ConceptProbe(
-        primitive, run.readouts((primitive,)), examples_of(real, run.plan), real.target.axes,
-        run.values(real, best["task"]) if real.target.shape else (),
-    )  # fmt: skip
+    values = run.values(real, best["task"]) if real.target.shape else ()
+    return ConceptProbe(probing, examples_of(real, run.plan), real.target.axes, values)
 
 
 class _Run:
@@ -130,10 +143,12 @@ class _Run:
         self.own: Probed = probe_source(network_source(network, "network"), work, self.plan, VARIANTS)
         progress("probes", 1, steps)
         self.twins: list[Mapping[Key, float]] = []
+        self.twin_readouts: list[Mapping[Key, Readout]] = []
         self.by_value: dict[Key, list[np.ndarray]] = {}
         for index, twin in enumerate(twins):
-            found = probe_source(network_source(twin, "twin"), work, self.plan, ("real",)).outcomes
-            self.twins.append(self._control(found))
+            probed = probe_source(network_source(twin, "twin"), work, self.plan, ("real",))
+            self.twins.append(self._control(probed.outcomes))
+            self.twin_readouts.append(every_readout(probed, self.plan))
             progress("probes", 2 + index, steps)
         raw = raw_input(data.observations)
         whole = View("input", (raw.width,))
@@ -209,10 +224,12 @@ class _Run:
             _known(score(task, self.plan)), _known(score(shuffled, self.plan)), constant, accuracy(real, self.plan),
         )  # fmt: skip
 
-    def readouts(self, primitives: Sequence[Primitive]) -> Readouts:
-        """Readouts of the layers that the records name, fitted on all states."""
-        named = {primitive.concept: primitive.layer for primitive in primitives if primitive.layer is not None}
-        return final_readouts(self.own, self.plan, named)
+    def probing(self, *, every_interval: bool) -> Probing:
+        """Records and readouts."""
+        primitives = self.primitives(every_interval=every_interval)
+        every = every_readout(self.own, self.plan)
+        named = {p.concept: every[p.layer, p.concept] for p in primitives if p.layer is not None}
+        return Probing(primitives, Readouts(named), every, tuple(self.twin_readouts))
 
 
 def _known(value: float) -> float | None:

@@ -130,19 +130,17 @@ class Readouts:
         return Readouts(found)
 
 
-def final_readouts(probed: Probed, plan: Plan, layers: Mapping[str, str]) -> Readouts:
-    """Readouts of each concept from the layer that is named for it, fitted on all states with the chosen penalties."""
+def every_readout(probed: Probed, plan: Plan) -> dict[tuple[str, str], Readout]:
+    """Readouts of each concept from each layer, by (layer, concept), fitted on all states with chosen penalties."""
     outcomes = {(o.view.layer, o.target.name): o for o in probed.outcomes if o.variant == "real"}
     found = {}
     for fit in probed.fits:
-        blocks = [b for b in fit.blocks if b.variant == "real" and layers.get(b.target.name) == fit.view.layer]
-        if not blocks:
-            continue
         readings = fit_readings(RidgeSystem(fit.without(None)), fit.strengths, fit.blocks)
-        for block in blocks:
-            head = head_of(outcomes[fit.view.layer, block.target.name], plan)
-            found[block.target.name] = readout_of(fit, block, readings, head)
-    return Readouts({name: found[name] for name in layers})
+        for block in fit.blocks:
+            if block.variant == "real":
+                key = fit.view.layer, block.target.name
+                found[key] = readout_of(fit, block, readings, head_of(outcomes[key], plan))
+    return found
 
 
 def head_of(outcome: Outcome, plan: Plan) -> int:

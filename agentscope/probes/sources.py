@@ -97,17 +97,9 @@ class Source:
 
 
 def network_source(network: Network, name: str) -> Source:
-    """All layers of a network, in one pass where it offers `activations_of`."""
+    """All layers of a network, in one pass."""
     layers = tuple(layer.name for layer in network.layers)
-    together = getattr(network, "activations_of", None)
-
-    def activations(observations: np.ndarray) -> Mapping[str, np.ndarray]:
-        if together is not None:
-            found: Mapping[str, np.ndarray] = together(observations, layers)
-            return found
-        return {layer: network.activations(observations, layer) for layer in layers}
-
-    return Source(name, activations)
+    return Source(name, lambda observations: network.activations_of(observations, layers))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Batched play, state sets, edits, environments by id, and storing."""
 
-from agentscope.rollouts.editing import edited_states
+from agentscope.rollouts.editing import EditPool, edit_pool, edited_states
 from agentscope.rollouts.environments import check_spaces, make_environment, provided_environments
 from agentscope.rollouts.plain import PlainEnv
 from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play
@@ -10,6 +10,7 @@ from agentscope.rollouts.storing import load_states, save_states, write_rollouts
 from agentscope.rollouts.streams import Streams
 
 __all__ = [
+    "EditPool",
     "Episodes",
     "Moment",
     "NetworkPolicy",
@@ -20,6 +21,7 @@ __all__ = [
     "check_spaces",
     "collect_states",
     "decide",
+    "edit_pool",
     "edited_states",
     "enumerated_states",
     "levels_of",

@@ -1,16 +1,40 @@
-"""Edited state sets: one change of one feature of each state of an exam."""
+"""One-feature changes: edited state sets for exams, and pools of pairs (a state, its edit) for interventions."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int, Int64
 
-from agentscope.contracts import Edits, InspectableEnv
+from agentscope.contracts import Edits, InspectableEnv, States
 from agentscope.records import StateSet
 
 CHUNK = 256  # states whose edits are listed at once: a Tetris board has over 200 edits
+EACH_FAMILY = 24  # edits of one family of features, e.g. of all cells, that a state keeps in a pool
+
+
+@dataclass(frozen=True)
+class EditPool:
+    """Pairs of a state and one of its legal one-feature edits.
+
+    Attributes:
+        bases: states that a policy visited; episode: of each base (a level where levels recur).
+        edited: the changed states; parent: index of the base that each came from.
+        feature: index into `feature_names` of what was changed.
+    """
+
+    bases: States
+    episode: Int[np.ndarray, "bases"]
+    edited: States
+    parent: Int[np.ndarray, "edits"]
+    feature: Int[np.ndarray, "edits"]
+    feature_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.edited)
 
 
 def edited_states(
@@ -23,11 +47,9 @@ def edited_states(
             legal edit at all (a plain Gymnasium environment does not).
     Returns: a set that may be shorter than the exam (a state without edits drops out); None where there are none.
     """
-    editor: Any = env
-    if getattr(editor, "edits", None) is None:
+    editor = _editor(env, exam.states)
+    if editor is None:
         return None
-    if getattr(editor, "with_values_of", None) is not None:
-        editor = editor.with_values_of(exam.states)
     draws = generator.random((len(exam), 2))
     parts: list[tuple[np.ndarray, ...]] = []
     names: tuple[str, ...] = ()
@@ -62,3 +84,60 @@ def one_edit_each(
     drawn = draws[group_parent[first_group]]
     group = first_group + (drawn[:, 0] * groups).astype(np.int64)
     return rows[group_start[group] + (drawn[:, 1] * group_size[group]).astype(np.int64)]
+
+
+def _editor(env: InspectableEnv, states: States) -> Any:
+    """What lists edits of these states: a plain environment swaps in values that occur among them."""
+    editor: Any = env
+    if getattr(editor, "edits", None) is None:
+        return None
+    return editor.with_values_of(states) if getattr(editor, "with_values_of", None) is not None else editor
+
+
+def edit_pool(
+    env: InspectableEnv, visited: StateSet, generator: np.random.Generator, *, most: int = 40_000
+) -> EditPool | None:
+    """Legal edits of an even sample of visited states, every family of features alike.
+
+    A board has two hundred cells and one piece: each state keeps at most EACH_FAMILY edits of each family (features
+    whose names differ in numbers only), drawn uniformly.
+
+    Returns: a pool of at most about `most` edits; None where the environment offers no edits, or none of these states
+        has one.
+    """
+    editor = _editor(env, visited.states)
+    if editor is None or not len(visited):
+        return None
+    order = generator.permutation(len(visited))
+    parts: list[tuple[np.ndarray, ...]] = []
+    rows: list[np.ndarray] = []
+    names: tuple[str, ...] = ()
+    total = 0
+    for start in range(0, len(order), CHUNK // 4):
+        chosen = np.sort(order[start : start + CHUNK // 4])
+        edits: Edits = editor.edits(visited.states[chosen])
+        names = edits.feature_names
+        kept = _of_each_family(edits, generator)
+        parts.append((edits.states[kept], edits.parent[kept].astype(np.int64) + start, edits.feature[kept]))
+        rows.append(chosen)
+        total += len(kept)
+        if total >= most:
+            break
+    if not total:
+        return None
+    bases = np.concatenate(rows)
+    edited, parent, feature = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return EditPool(
+        visited.states[bases], visited.episode[bases], edited, parent, feature.astype(np.int64), tuple(names)
+    )
+
+
+def _of_each_family(edits: Edits, generator: np.random.Generator) -> Int64[np.ndarray, "chosen"]:
+    """Rows of `edits`: legal ones (all, where none is known to be), at most EACH_FAMILY of a family a parent."""
+    rows = np.flatnonzero(edits.legal) if edits.legal.any() else np.arange(len(edits.parent))
+    names, family = np.unique([re.sub(r"\d+", "#", name) for name in edits.feature_names], return_inverse=True)
+    group = edits.parent[rows].astype(np.int64) * len(names) + family[edits.feature[rows]]
+    rows = rows[np.lexsort((generator.random(len(rows)), group))]
+    group = np.sort(group)
+    place = np.arange(len(rows)) - np.searchsorted(group, group)
+    return np.sort(rows[place < EACH_FAMILY])

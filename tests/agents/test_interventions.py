@@ -1,0 +1,63 @@
+"""What the network does when a layer puts out other values, and how its scores change with them."""
+
+import numpy as np
+import pytest
+
+from agentscope.errors import BadOption
+from agentscope.pipeline import open_agent
+
+LAYERS = [("keydoor-ppo", "hidden_1"), ("tetris-small-dqn", "columns"), ("tetris-small-dqn", "piece"),
+          ("tetris-moves-ppo", "convolution_1"), ("cartpole-dqn", "scores")]  # fmt: skip
+
+
+def observed(agent, states=300):
+    return agent.env.observe(agent.env.reset(np.arange(states)))
+
+
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_a_layer_that_is_given_its_own_values_changes_nothing(name, layer):
+    agent = open_agent(name)
+    observations = observed(agent)
+    held = agent.network.activations(observations, layer)
+    assert np.array_equal(agent.network.scores_with(observations, {layer: held}), agent.network.scores(observations))
+
+
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_given_values_do_what_a_patch_does(name, layer):
+    agent = open_agent(name)
+    observations = observed(agent)
+    values = np.roll(agent.network.activations(observations, layer), 1, axis=0)
+    patched = agent.network.with_patch(layer, lambda _: values)
+    assert np.array_equal(agent.network.scores_with(observations, {layer: values}), patched.scores(observations))
+    assert not np.array_equal(patched.scores(observations), agent.network.scores(observations)) or name[:3] == "tet"
+
+
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_the_slope_is_that_of_a_small_step(name, layer):
+    agent = open_agent(name)
+    observations = observed(agent, 40)
+    rng = np.random.default_rng(0)
+    values = agent.network.activations(observations, layer)
+    values = values + rng.uniform(0.05, 0.1, values.shape).astype(np.float32)  # away from the kinks at 0
+    cotangents = rng.normal(size=agent.network.scores(observations).shape)
+    slope = agent.network.pull_back(observations, layer, values, cotangents)
+    direction = rng.normal(size=values.shape).astype(np.float32)
+    ends = [
+        (agent.network.scores_with(observations, {layer: values + step * direction}).astype(np.float64) * cotangents)
+        for step in (1e-3, -1e-3)
+    ]
+    found = (ends[0] - ends[1]).reshape(40, -1).sum(axis=1) / 2e-3
+    wanted = (slope * direction).reshape(40, -1).sum(axis=1)
+    assert np.corrcoef(found, wanted)[0, 1] > 0.97  # some states pass a kink
+    assert np.median(np.abs(found - wanted)) < 0.02 * np.abs(wanted).mean()
+
+
+def test_wrong_layers_and_shapes_are_refused():
+    agent = open_agent("cartpole-ppo")
+    observations = observed(agent, 5)
+    with pytest.raises(BadOption, match="no layer 'nowhere'"):
+        agent.network.scores_with(observations, {"nowhere": np.zeros((5, 64))})
+    with pytest.raises(BadOption, match="needed \\(5, 64\\)"):
+        agent.network.scores_with(observations, {"hidden_1": np.zeros((5, 3))})
+    with pytest.raises(BadOption, match="needed \\(5, 64\\)"):
+        agent.network.pull_back(observations, "hidden_1", np.zeros((4, 64)), np.zeros((5, 2)))
