@@ -66,7 +66,7 @@ class Evidence:
 
     Attributes:
         erasure: share of states whose choice changes when the concept is erased (LEACE) from the layer;
-            erasure_control: the same for random subspaces of equal rank; erasure_ceiling: with the whole layer resampled.
+            erasure_control: the same for random subspaces of equal rank; erasure_ceiling: with the layer resampled.
         interchange: share of effect pairs in which the state with the edit's part of the subspace is decided like the
             edit; interchange_control: the same for random subspaces of equal rank; interchange_untrained: the highest
             of the untrained twins', each with a subspace found in the same way.

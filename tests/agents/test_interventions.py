@@ -49,7 +49,7 @@ def test_the_slope_is_that_of_a_small_step(name, layer):
     found = (ends[0] - ends[1]).reshape(40, -1).sum(axis=1) / 2e-3
     wanted = (slope * direction).reshape(40, -1).sum(axis=1)
     assert np.corrcoef(found, wanted)[0, 1] > 0.97  # some states pass a kink
-    assert np.median(np.abs(found - wanted)) < 0.02 * np.abs(wanted).mean()
+    assert np.median(np.abs(found - wanted)) < 0.05 * np.abs(wanted).mean()
 
 
 def test_wrong_layers_and_shapes_are_refused():
@@ -60,4 +60,4 @@ def test_wrong_layers_and_shapes_are_refused():
     with pytest.raises(BadOption, match="needed \\(5, 64\\)"):
         agent.network.scores_with(observations, {"hidden_1": np.zeros((5, 3))})
     with pytest.raises(BadOption, match="needed \\(5, 64\\)"):
-        agent.network.pull_back(observations, "hidden_1", np.zeros((4, 64)), np.zeros((5, 2)))
+        agent.network.pull_back(observations, "hidden_1", np.zeros((5, 63)), np.zeros((5, 2)))
