@@ -34,6 +34,7 @@ agent_options = stacked(
     click.argument("agent"),
     click.option("--env", "env_id", metavar="MODULE:ID", help="Environment of an SB3 zip, e.g. gymnasium:CartPole-v1."),
     click.option("--env-kwargs", multiple=True, metavar="K:V", help="Argument of the environment; may be repeated."),
+    click.option("--concepts", type=click.Path(dir_okay=False), metavar="FILE", help="Your own concepts, as TOML."),
     click.option("--vecnormalize", type=click.Path(dir_okay=False), metavar="FILE", help="Statistics of VecNormalize."),
     click.option("--trust", is_flag=True, help="Load the zip by SB3's own loader, which RUNS code from the file."),
 )
@@ -240,6 +241,7 @@ def _open(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFold
         env_kwargs=environment_arguments(options["env_kwargs"]),
         vecnormalize=options["vecnormalize"],
         trust=options["trust"],
+        concepts=options["concepts"],
     )
     sha256 = opened.network.sha256
     folder = reports.RunFolder(options["out"] or reports.default_folder(opened.name, sha256), sha256=sha256)

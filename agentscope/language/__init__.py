@@ -7,10 +7,14 @@ from agentscope.language.binding import Readouts as Readouts
 from agentscope.language.binding import StateBinding as StateBinding
 from agentscope.language.binding import bind_network as bind_network
 from agentscope.language.binding import bind_state as bind_state
+from agentscope.language.declaring import ConceptFile as ConceptFile
+from agentscope.language.declaring import read_concepts as read_concepts
 from agentscope.language.evaluating import Evaluation as Evaluation
 from agentscope.language.evaluating import TextPolicy as TextPolicy
 from agentscope.language.evaluating import evaluate as evaluate
 from agentscope.language.evaluating import evaluate_expression as evaluate_expression
+from agentscope.language.extending import ExtendedEnv as ExtendedEnv
+from agentscope.language.extending import extend_environment as extend_environment
 from agentscope.language.headers import LANGUAGE_VERSION as LANGUAGE_VERSION
 from agentscope.language.headers import Header as Header
 from agentscope.language.headers import header_for as header_for
@@ -25,6 +29,7 @@ from agentscope.language.printing import print_expression as print_expression
 from agentscope.language.printing import print_program as print_program
 from agentscope.language.sizing import Size as Size
 from agentscope.language.sizing import called_concepts as called_concepts
+from agentscope.language.sizing import expression_bits as expression_bits
 from agentscope.language.sizing import measure_size as measure_size
 from agentscope.language.tracing import TracedCall as TracedCall
 from agentscope.language.tree import Expression as Expression

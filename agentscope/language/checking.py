@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from agentscope.errors import TextError
@@ -41,12 +41,17 @@ def check_program(program: tree.Program, limits: Limits) -> None:
     checker.function("strategy", (), program.strategy)
 
 
-def check_expression(value: tree.Expr, vocabulary: Vocabulary, limits: Limits) -> str:
-    """Prove an expression sound and say its kind: bool, int or float.
+def check_expression(
+    value: tree.Expr, vocabulary: Vocabulary, limits: Limits, loops: Mapping[str, tree.Domain] | None = None
+) -> Scalar:
+    """Prove an expression sound and say its kind (bool, int or float) and the bounds of a whole number.
 
+    Args:
+        loops: variables that stand free in it, each with what it runs over.
     Raises: TextError: as `check_program`, or when the expression is a tuple.
     """
-    return _Checker(vocabulary, limits, {}).number(value, {}).kind
+    names: Names = {name: _member(domain) for name, domain in (loops or {}).items()}
+    return _Checker(vocabulary, limits, {}).number(value, names)
 
 
 def value_of(signature: Signature) -> Scalar:

@@ -57,7 +57,7 @@ class _Counter:
                 max(cost.depth for cost in costs),
                 max(cost.loops for cost in costs),
             )
-            self.known[name] = self._checked(together, function)
+            self.known[name] = self.checked(together, function)
             self.open.pop()
         self._refuse_deep(self.known[name].depth, node)
         return self.known[name]
@@ -66,7 +66,7 @@ class _Counter:
         """Operations add up; a loop multiplies them, a generator expression the lanes too."""
         self.level += 1
         self._refuse_deep(0, node)
-        cost = self._checked(self._node(node), node)
+        cost = self.checked(self._node(node), node)
         self.level -= 1
         return cost
 
@@ -112,7 +112,8 @@ class _Counter:
             allowed = f"{2 * self.limits.nesting} levels are allowed"
             raise TextError(f"helpers and expressions together nest too deep; {allowed}", node.line, node.column)
 
-    def _checked(self, cost: Cost, node: tree.Node) -> Cost:
+    def checked(self, cost: Cost, node: tree.Node) -> Cost:
+        """The cost, if it lies within the limits."""
         if cost.operations > self.limits.operations:
             allowed = f"{self.limits.operations} operations a state are allowed (loop bounds x call tree)"
             raise TextError(f"this takes up to {cost.operations} operations; {allowed}", node.line, node.column)
@@ -152,10 +153,15 @@ def cost_of_program(functions: Sequence[tree.Function], tables: Sequence[tree.Ta
     return cost
 
 
-def cost_of_expression(value: tree.Expr, limits: Limits) -> Cost:
-    """Bounds of one expression.
+def cost_of_expression(value: tree.Expr, limits: Limits, loops: Sequence[int] = ()) -> Cost:
+    """Bounds of one expression, taken for each combination of the variables that stand free in it.
 
+    Args:
+        loops: how many values each of those variables takes.
     Raises: TextError: a bound lies above the limits.
     """
     counter = _Counter({}, limits)
-    return counter.node(value)
+    cost = counter.node(value)
+    for length in loops:
+        cost = _repeated(cost, Cost(0, 1, 0, 0, 0), length)
+    return counter.checked(cost, value)

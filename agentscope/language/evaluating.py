@@ -66,20 +66,23 @@ def evaluate(program: tree.Program, binding: Binding, states: States | Batch, *,
 
 def evaluate_expression(
     expression: tree.Expression, binding: Binding, states: States | Batch
-) -> Shaped[np.ndarray, "states"]:
+) -> Shaped[np.ndarray, "states ..."]:
     """The value of an expression in each state: bool, int64 or float64.
+
+    Where variables stand free in it, one value for each of theirs, axis after axis; where one of them is an action,
+    the value is 0 (false) for illegal ones.
 
     Raises: TextError, ContractBroken: as `evaluate`.
     """
     _refuse_other_vocabulary(expression, binding.vocabulary)
     batch = _batch_for(expression.lane_bytes, binding, states)
     dtype = {"bool": np.bool_, "int": np.int64, "float": np.float64}[expression.kind]
-    result: np.ndarray = np.zeros(len(batch), dtype=dtype)
+    lengths = [domain.length for _, domain in expression.variables]
+    result: np.ndarray = np.zeros((len(batch), *lengths), dtype=dtype)
     start = 0
     for chunk in batch.chunks:
         with np.errstate(all="ignore"):
-            value = _Run(None, chunk, None).value(expression.value, {}, np.ones(len(chunk), dtype=bool))
-        result[start : start + len(chunk)] = value
+            result[start : start + len(chunk)] = _Run(None, chunk, None).spread_value(expression)
         chunk.release()
         start += len(chunk)
     return result
@@ -160,6 +163,20 @@ class _Run(Lanes):
         assert frame.lines is not None
         actions = np.broadcast_to(np.asarray(frame.result), (states,)).astype(np.int64)
         return actions, np.broadcast_to(frame.lines, (states,))
+
+    def spread_value(self, expression: tree.Expression) -> np.ndarray:
+        """Values of an expression for all values of its variables, states first."""
+        names: Names = {}
+        mask: Mask = np.ones(len(self.chunk), dtype=bool)
+        for name, domain in expression.variables:
+            names[name], mask = self.spread(domain, mask)
+        value = self.value(expression.value, names, mask)
+        if not expression.variables:
+            return np.asarray(value)
+        lengths = [domain.length for _, domain in reversed(expression.variables)]
+        shape = (*lengths, len(self.chunk))  # each loop prepends an axis, so the last variable's comes first
+        kept = np.where(np.broadcast_to(mask, shape), np.broadcast_to(value, shape), np.zeros((), value.dtype))
+        return np.asarray(kept.T)
 
     def table(self, name: str) -> Value:
         assert self.program is not None

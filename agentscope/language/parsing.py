@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agentscope.errors import TextError
@@ -39,17 +40,31 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
     return replace(program, return_lines=lines_of_returns(program), arrays=arrays)
 
 
-def parse_expression(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -> tree.Expression:
+def parse_expression(
+    text: str,
+    vocabulary: Vocabulary,
+    limits: Limits = STRATEGY_LIMITS,
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> tree.Expression:
     """Read one expression over concepts: a guard (bool) or a quantity (int or float).
 
+    Args:
+        variables: names that the expression may use, each with the domain that it runs over: an axis or `actions`.
     Raises: TextError: as `parse`.
     """
     text = scan(text, limits)
     module = _python_tree(text.strip(), "eval")
     assert isinstance(module, ast.Expression)
-    value = expression(module.body, Scope(vocabulary, limits))
-    cost = cost_of_expression(value, limits)
-    return tree.Expression(value, check_expression(value, vocabulary, limits), vocabulary, cost.lane_bytes)
+    scope = Scope(vocabulary, limits)
+    loops = tuple((name, scope.domain(ast.Name(domain))) for name, domain in (variables or {}).items())
+    scope.locals = {scope.declare(name, module.body) for name, _ in loops}
+    value = expression(module.body, scope)
+    cost = cost_of_expression(value, limits, [domain.length for _, domain in loops])
+    found = check_expression(value, vocabulary, limits, dict(loops))
+    return tree.Expression(
+        value, found.kind, vocabulary, cost.lane_bytes, loops, found.low, found.high, cost.operations
+    )  # fmt: skip
 
 
 def _python_tree(text: str, mode: str) -> ast.AST:

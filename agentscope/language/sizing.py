@@ -50,6 +50,13 @@ def called_concepts(program: tree.Program | tree.Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.name for node in calls if isinstance(node, tree.ConceptCall | tree.After)))
 
 
+def expression_bits(expression: tree.Expression) -> int:
+    """Description length of one expression, counted as in `measure_size`."""
+    counter = _Counter()
+    counter.visit(expression.value)
+    return counter.bits
+
+
 class _Counter:
     def __init__(self) -> None:
         self.conditions = 0

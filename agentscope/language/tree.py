@@ -271,12 +271,22 @@ class Program:
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression over concepts: a guard (bool) or a measured quantity (int or float)."""
+    """A checked expression over concepts: a guard (bool) or a measured quantity (int or float).
+
+    Attributes:
+        variables: names that stand free in it, each with what it runs over: the axes of its values.
+        low, high: bounds of a whole number or flag; 0 and 0 for decimals, whose bounds are not followed.
+        lane_bytes, operations: as of a Program.
+    """
 
     value: Expr
     kind: str
     vocabulary: Vocabulary = field(compare=False, repr=False)
     lane_bytes: int = field(default=0, compare=False)
+    variables: tuple[tuple[str, Domain], ...] = ()
+    low: int = field(default=0, compare=False)
+    high: int = field(default=0, compare=False)
+    operations: int = field(default=0, compare=False)
 
 
 def children(node: Any) -> Iterator[Node]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agentscope import rollouts
+from agentscope import language, rollouts
 from agentscope.agents import cards, finding
 from agentscope.contracts import InspectableEnv, Scalar, States
 from agentscope.errors import EnvironmentMissing
@@ -21,6 +21,7 @@ class OpenAgent:
     Attributes:
         card: of a shipped agent or a folder; None for a bare zip.
         env_id, env_kwargs: as `make_environment` takes them.
+        own_concepts: what a user's file added to the environment's concepts (name and sha256 of the file with it).
     """
 
     name: str
@@ -29,6 +30,7 @@ class OpenAgent:
     card: cards.AgentCard | None = None
     env_id: str = ""
     env_kwargs: Mapping[str, Scalar] = field(default_factory=dict)
+    own_concepts: language.ConceptFile | None = None
 
     @cached_property
     def policy(self) -> rollouts.NetworkPolicy:
@@ -47,13 +49,16 @@ def open_agent(
     env_kwargs: Mapping[str, Scalar] | None = None,
     vecnormalize: str | None = None,
     trust: bool = False,
+    concepts: str | None = None,
 ) -> OpenAgent:
     """Find an agent, read its zip without running anything, and make its environment.
 
     Args:
         text: a shipped name, a folder with card.toml, or an SB3 zip.
         env_id: typed by the user, so any module may be imported; ids from cards are limited to known modules.
-    Raises: UnknownAgent, BadCard, RefusedFile, UnsupportedAgent, EnvironmentMissing, SpaceMismatch.
+        concepts: a TOML file of the user's own concepts, which the environment then declares beside its own.
+    Raises: UnknownAgent, BadCard, RefusedFile, UnsupportedAgent, EnvironmentMissing, SpaceMismatch; of the file of
+        concepts TextError, RefusedFile, BadOption.
     """
     from agentscope.agents import load_network
 
@@ -69,4 +74,7 @@ def open_agent(
     kwargs = {**(card_env.kwargs if card_env and not env_id else {}), **(env_kwargs or {})}
     env = rollouts.make_environment(chosen, kwargs, trusted=env_id is not None)
     rollouts.check_spaces(network, env)
-    return OpenAgent(source.name, network, env, source.card, chosen, kwargs)
+    own = language.read_concepts(concepts) if concepts is not None else None
+    if own is not None:
+        env = language.extend_environment(env, own)
+    return OpenAgent(source.name, network, env, source.card, chosen, kwargs, own)
