@@ -143,6 +143,8 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
 @main.command(help=f"Look for concepts in the network: where, by which units, beside every control.\n\n{AGENT_HELP}")
 @agent_options
 @click.option("--concept", "concept_names", multiple=True, required=True, metavar="NAME", help="May be repeated.")
+@click.option("--labels", type=click.Path(dir_okay=False), metavar="FILE",
+              help="States that you have labelled, as npz or csv, in place of those that it visits.")  # fmt: skip
 @run_options
 @print_options
 @click.pass_context
@@ -242,6 +244,7 @@ def _open(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFold
         vecnormalize=options["vecnormalize"],
         trust=options["trust"],
         concepts=options["concepts"],
+        labels=options.get("labels"),
     )
     sha256 = opened.network.sha256
     folder = reports.RunFolder(options["out"] or reports.default_folder(opened.name, sha256), sha256=sha256)

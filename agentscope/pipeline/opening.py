@@ -11,6 +11,8 @@ from agentscope import language, rollouts
 from agentscope.agents import cards, finding
 from agentscope.contracts import InspectableEnv, Scalar, States
 from agentscope.errors import EnvironmentMissing
+from agentscope.probes.labels import read_labels
+from agentscope.probes.targets import LabelledStates
 from agentscope.records import Decisions
 
 
@@ -22,6 +24,7 @@ class OpenAgent:
         card: of a shipped agent or a folder; None for a bare zip.
         env_id, env_kwargs: as `make_environment` takes them.
         own_concepts: what a user's file added to the environment's concepts (name and sha256 of the file with it).
+        labels: states that a user has labelled, to be probed instead of states that the agent visits.
     """
 
     name: str
@@ -31,6 +34,7 @@ class OpenAgent:
     env_id: str = ""
     env_kwargs: Mapping[str, Scalar] = field(default_factory=dict)
     own_concepts: language.ConceptFile | None = None
+    labels: LabelledStates | None = None
 
     @cached_property
     def policy(self) -> rollouts.NetworkPolicy:
@@ -50,6 +54,7 @@ def open_agent(
     vecnormalize: str | None = None,
     trust: bool = False,
     concepts: str | None = None,
+    labels: str | None = None,
 ) -> OpenAgent:
     """Find an agent, read its zip without running anything, and make its environment.
 
@@ -57,8 +62,9 @@ def open_agent(
         text: a shipped name, a folder with card.toml, or an SB3 zip.
         env_id: typed by the user, so any module may be imported; ids from cards are limited to known modules.
         concepts: a TOML file of the user's own concepts, which the environment then declares beside its own.
-    Raises: UnknownAgent, BadCard, RefusedFile, UnsupportedAgent, EnvironmentMissing, SpaceMismatch; of the file of
-        concepts TextError, RefusedFile, BadOption.
+        labels: an npz or csv file of states that the user has labelled.
+    Raises: UnknownAgent, BadCard, RefusedFile, UnsupportedAgent, EnvironmentMissing, SpaceMismatch; of the user's files
+        TextError, RefusedFile, BadOption.
     """
     from agentscope.agents import load_network
 
@@ -77,4 +83,5 @@ def open_agent(
     own = language.read_concepts(concepts) if concepts is not None else None
     if own is not None:
         env = language.extend_environment(env, own)
-    return OpenAgent(source.name, network, env, source.card, chosen, kwargs, own)
+    labelled = read_labels(labels, env) if labels is not None else None
+    return OpenAgent(source.name, network, env, source.card, chosen, kwargs, own, labelled)
