@@ -1,39 +1,18 @@
-"""Columns: every concept of an environment as an expression of the language beside its values."""
+"""Columns of actions: action concepts and afterstates as expressions of the language beside their values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
-from agentscope.language import vocabulary_of
-from agentscope.strategies.naming import constants
+from agentscope.language.columns import places
 
 FEW_VALUES = 12  # most entries of a table of a count
-
-
-@dataclass(frozen=True)
-class Column:
-    """One value a state, and the expression that reads it.
-
-    Attributes:
-        text: an expression of the language, e.g. `height(3)` or `obs(angle)`.
-        concept: name of the concept; `index` its position on each axis, as written.
-        choices: labels where the values are indices into them.
-    """
-
-    text: str
-    concept: str
-    kind: str
-    values: Shaped[np.ndarray, "states"]
-    choices: tuple[str, ...] = ()
-    unit: str = ""
-    index: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,26 +21,6 @@ class ActionColumn:
 
     text: str
     values: Shaped[np.ndarray, "states actions"]
-
-
-def labels_of(env: InspectableEnv, axis: str) -> tuple[str, ...]:
-    """How positions on an axis are written: by name where names are constants of the language, else by number."""
-    return constants(vocabulary_of(env), tuple(env.axes[axis]))
-
-
-def state_columns(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[Column, ...]:
-    """Every state concept, one column for each position on its axes; coordinates only where `absolute` allows."""
-    columns: list[Column] = []
-    for concept in concepts_of(env):
-        if concept.absolute and not absolute:
-            continue
-        values = np.asarray(concept.measure(states))
-        choices = constants(vocabulary_of(env), concept.choices)
-        for place, index in _places(env, concept.axis):
-            text = f"{concept.name}({', '.join(index)})"
-            cell = np.ascontiguousarray(np.moveaxis(values, 0, -1)[place])
-            columns.append(Column(text, concept.name, concept.kind, cell, choices, concept.unit, index))
-    return tuple(columns)
 
 
 def action_columns(env: InspectableEnv, states: States, *, absolute: bool = False) -> tuple[ActionColumn, ...]:
@@ -110,7 +69,7 @@ def action_tables(env: InspectableEnv, states: States, *, absolute: bool = False
             continue
         values = np.asarray(declared.measure(states))
         shift = "" if domain[0] == 0 else f" {'-' if domain[0] > 0 else '+'} {abs(domain[0])}"
-        for place, index in _places(env, declared.axis):
+        for place, index in places(env, declared.axis):
             of = f"{declared.name}(a{''.join(f', {part}' for part in index)})"
             cell = np.moveaxis(values, (0, 1), (-2, -1))[place]
             taken = cell[:, :, None] == np.arange(*domain)
@@ -136,13 +95,7 @@ def _expand(env: InspectableEnv, concept: Concept, values: np.ndarray, form: str
             inner = form.format(name=concept.name, index=f", {names[0]}")
             summed = values.reshape(*values.shape[:2], -1).sum(axis=2)
             yield ActionColumn(f"sum({inner} for {names[0]} in {concept.axis[0]})", summed.astype(np.float64))
-    for place, index in _places(env, concept.axis):
+    for place, index in places(env, concept.axis):
         text = form.format(name=concept.name, index="".join(f", {part}" for part in index))
         cell = np.moveaxis(values, (0, 1), (-2, -1))[place].astype(np.float64)
         yield ActionColumn(f"(1 if {text} else 0)" if flag else text, cell)
-
-
-def _places(env: InspectableEnv, axis: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
-    labels = [labels_of(env, name) for name in axis]
-    for place in product(*(range(len(names)) for names in labels)):
-        yield place, tuple(names[at] for names, at in zip(labels, place, strict=True))

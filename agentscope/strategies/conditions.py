@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Real
+from jaxtyping import Bool
 
-from agentscope.strategies.columns import Column
+from agentscope.language.columns import Column, thresholds
 
 NEGATION = {"==": "!=", ">": "<="}
-THRESHOLDS = 24  # at most so many thresholds for a column: quantiles of its distinct values
 
 
 @dataclass(frozen=True)
@@ -82,30 +81,6 @@ def _of_column(column: Column) -> list[tuple[Condition, np.ndarray]]:
         (Condition(column.text, ">", text), values > float(text))
         for text in thresholds(values, whole=column.kind == "count")
     ]
-
-
-def thresholds(values: Real[np.ndarray, "states"], *, whole: bool) -> list[str]:
-    """Numbers that part the values, in as few digits as part the same neighbours."""
-    distinct = np.unique(values)
-    if len(distinct) < 2:
-        return []
-    cuts = np.arange(len(distinct) - 1)
-    if len(cuts) > THRESHOLDS:
-        places = np.quantile(values, (np.arange(THRESHOLDS) + 0.5) / THRESHOLDS)
-        cuts = np.unique(np.clip(np.searchsorted(distinct, places, side="right") - 1, 0, len(distinct) - 2))
-    if whole:
-        return [str(int(distinct[cut])) for cut in cuts]
-    return list(dict.fromkeys(between(distinct[cut], distinct[cut + 1]) for cut in cuts))
-
-
-def between(low: float, high: float) -> str:
-    """The number with the fewest digits, nearest the middle, that is >= low and < high."""
-    middle = (low + high) / 2
-    for digits in range(17):
-        text = f"{middle:.{digits}f}"
-        if low <= float(text) < high:
-            return "0.0" if float(text) == 0 else text if "." in text else f"{text}.0"
-    return repr(float(low))
 
 
 def _distinct(tests: list[Condition], truth: list[np.ndarray]) -> Conditions:

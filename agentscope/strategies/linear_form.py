@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agentscope.language import vocabulary_of
-from agentscope.strategies.columns import Column
+from agentscope.language.columns import Column
 from agentscope.strategies.linear import sharpen
 from agentscope.strategies.logit import Choices, Weights, fit_weights, hit_rate
 from agentscope.strategies.naming import free_name

@@ -9,17 +9,6 @@ from agentscope.language import Vocabulary
 from agentscope.language.vocabulary import RESERVED, is_identifier
 
 
-def constant(vocabulary: Vocabulary, label: str, index: int) -> str:
-    """A label by name where it means this index and nothing else, else the index."""
-    return label if vocabulary.constants.get(label) == index else str(index)
-
-
-def constants(vocabulary: Vocabulary, labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels by name if all of them can be, else all by number."""
-    names = tuple(constant(vocabulary, label, index) for index, label in enumerate(labels))
-    return names if names == tuple(labels) else tuple(str(index) for index in range(len(labels)))
-
-
 def is_free(vocabulary: Vocabulary, name: str) -> bool:
     """Whether a text may give this name to a local, a parameter or a helper."""
     taken = name in RESERVED or name in vocabulary.axes or vocabulary.signature(name) or name in vocabulary.meanings

@@ -10,19 +10,12 @@ from jaxtyping import Float
 
 from agentscope.contracts import InspectableEnv
 from agentscope.language import vocabulary_of
+from agentscope.language.columns import Column, constant, state_columns
 from agentscope.strategies.cart import Cart, grow_cart
-from agentscope.strategies.columns import (
-    ActionColumn,
-    ActionTable,
-    Column,
-    action_columns,
-    action_tables,
-    state_columns,
-)
+from agentscope.strategies.columns import ActionColumn, ActionTable, action_columns, action_tables
 from agentscope.strategies.conditions import Conditions, conditions_of
 from agentscope.strategies.fitting import screened
 from agentscope.strategies.lessons import Lessons, cost_of_actions, take
-from agentscope.strategies.naming import constant
 from agentscope.strategies.trees import Tree
 
 CARTS = (64, 4_096)  # leaves up to which CART is grown at once: smaller trees are cut from these

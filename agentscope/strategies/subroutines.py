@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agentscope.language import Vocabulary
-from agentscope.strategies.columns import Column
+from agentscope.language.columns import Column
 from agentscope.strategies.conditions import Condition, answers, conditions_of
 from agentscope.strategies.fitting import fit_tree, screened, tests_in
 from agentscope.strategies.naming import free_name

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from agentscope.strategies.conditions import between
+from agentscope.language.columns import between
 from agentscope.strategies.linear import sharpen
 from agentscope.strategies.rounding import LOSS, fewest_digits, summed, to_digits, whole_numbers
 

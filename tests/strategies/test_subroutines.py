@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agentscope.language import Vocabulary
-from agentscope.strategies.columns import Column
+from agentscope.language.columns import Column
 from agentscope.strategies.conditions import conditions_of
 from agentscope.strategies.subroutines import Task, find_theme, fit_routine, helper_for
 from agentscope.strategies.trees import cost_of, group_rows, leaves
