@@ -72,7 +72,9 @@ class Evidence:
             of the untrained twins', each with a subspace found in the same way.
         no_effect: share of no-effect pairs that flip all the same.
         layer, subspace, rank: where it was measured, e.g. hidden_1, "readout" or "trained" (DAS), 3.
-        row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone.
+        others_changed: how many other concepts the pairs change, on average.
+        row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone;
+            guarded_control: by that part of random subspaces.
         score_shift: mean share of the edit's whole effect on the scores that the swap brings about.
         pairs, no_effect_pairs: how many were tested.
         tried: a row for each layer and subspace that was tried, on the episodes that chose.
@@ -91,8 +93,10 @@ class Evidence:
     layer: str | None = None
     subspace: str | None = None
     rank: int | None = None
+    others_changed: float | None = None
     row_space: float | None = None
     guarded: float | None = None
+    guarded_control: float | None = None
     score_shift: float | None = None
     pairs: int = 0
     no_effect_pairs: int = 0
@@ -122,6 +126,17 @@ class Primitive:
     episodes: int = 0
     layers: tuple[Mapping[str, Any], ...] = ()  # one row a layer: layer, score, and each control with the gain over it
     why: str = ""  # why the concept was not scored; empty when it was
+    decided: str = ""  # one line: the figures that decided `where`, and whether it was learned
+    learned: bool = False  # computed, and by training: gain over the untrained twins, or their interchange effect x 3
+    gain_low: float | None = None
+    gain_high: float | None = None
+    selectivity_low: float | None = None
+    selectivity_high: float | None = None
+    q: float | None = None  # false discovery rate at which the layer beats every control
+    significant: bool = False  # q <= .05
+    tests: int = 0  # concepts x layers that q allows for
+    nonlinear: float | None = None  # the best layer's by a small non-linear readout, where one was fitted
+    code_length: float | None = None  # of the labels given the layer, as a share of what a constant needs (MDL)
 
 
 @dataclass(frozen=True)

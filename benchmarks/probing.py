@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from agentscope.agents import cards, load_network
+from agentscope.agents import finding, load_network
 from agentscope.contracts import InspectableEnv, Layer, action_concepts_of, concepts_of
 from agentscope.probes import LabelledStates, LayerReadout, StreamedProbe
 from agentscope.probes.ridge import STRENGTHS
@@ -76,7 +76,7 @@ class Games:
     """Labelled states of the agent's own fresh games, some concepts or all of them."""
 
     def __init__(self, names: Sequence[str] = ()) -> None:
-        source = cards.find_agent(AGENT)
+        source = finding.find_agent(AGENT)
         assert source.card is not None
         self.network: Any = load_network(source.zip_path, name=AGENT)
         self.env: InspectableEnv = make_environment(source.card.environment.id, source.card.environment.kwargs)

@@ -152,6 +152,13 @@ class ViewFit:
             system = system if group == VALIDATION else RidgeSystem(self.without(group))
             self.readings[group] = fit_readings(system, self.strengths, self.blocks)
 
+    def fit_on_all(self, strength: float) -> None:
+        """Give every group the readout of all states with this penalty: it then reads what it was fitted on."""
+        system = RidgeSystem(self.without(None))
+        self.strengths = np.full(self.width, strength)
+        readings = fit_readings(system, self.strengths, self.blocks)
+        self.readings = dict.fromkeys(self.fitters, readings)
+
 
 @dataclass(frozen=True)
 class Probed:

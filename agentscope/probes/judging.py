@@ -1,21 +1,22 @@
-"""What the scores say: gains over controls, and where a concept is."""
+"""What the scores say: one concept in one layer beside every control, and the record of a concept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from agentscope.concepts import Concept
 from agentscope.probes.measuring import Score
 from agentscope.probes.scoring import METRICS
+from agentscope.probes.significance import LEVEL
 from agentscope.probes.sources import View
+from agentscope.probes.verdicts import settle
 from agentscope.records import Primitive, ProbeScores
 
-MARGIN = 0.05  # design section 6: what counts as better
 TIE = 0.005  # the first layer this close to the best is named: later layers often just pass a concept on
-
-Where = Literal["computed", "input", "absent"]
+NO_INTERVAL = (None, None)
+Ends = tuple[float | None, float | None]  # of an interval
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,15 @@ class LayerScores:
     """One concept in one layer: its score beside every control, all on the same held-out episodes.
 
     Attributes:
+        input: the raw input's; input_fitted: the same on the states that it was fitted on, where that may decide.
         untrained: the same layer of each untrained twin.
         task: random labels, the same for equal observations; shuffled: labels mixed within episodes.
         constant: the best constant answer.
         accuracy: balanced accuracy of flags and choices.
+        gain_ends, selectivity_ends: 95 % intervals, paired over episodes.
+        p: that the score is no higher than its best control; q: the false discovery rate at which it is found.
+        nonlinear: of a small non-linear readout; nonlinear_untrained: the best twin's, where it was fitted.
+        code: code lengths (`CodeLengths.row`), where they were measured.
     """
 
     view: View
@@ -38,6 +44,14 @@ class LayerScores:
     shuffled: float | None
     constant: float
     accuracy: float | None = None
+    input_fitted: float | None = None
+    gain_ends: Ends = NO_INTERVAL
+    selectivity_ends: Ends = NO_INTERVAL
+    p: float = 1.0
+    q: float = 1.0
+    nonlinear: float | None = None
+    nonlinear_untrained: float | None = None
+    code: Mapping[str, float | None] | None = None
 
     @property
     def untrained_best(self) -> float | None:
@@ -65,7 +79,13 @@ class LayerScores:
             "low": self.score.low,
             "high": self.score.high,
             "gain": self.gain,
+            "gain_low": self.gain_ends[0],
+            "gain_high": self.gain_ends[1],
+            "p": self.p,
+            "q": self.q,
+            "significant": self.q <= LEVEL,
             "input": self.input,
+            "input_fitted": self.input_fitted,
             "gain_over_input": _minus(value, self.input),
             "untrained": self.untrained_best,
             "untrained_mean": sum(untrained) / len(untrained) if untrained else None,
@@ -74,12 +94,17 @@ class LayerScores:
             "gain_over_random": _minus(value, self.random),
             "task": self.task,
             "selectivity": self.selectivity,
+            "selectivity_low": self.selectivity_ends[0],
+            "selectivity_high": self.selectivity_ends[1],
             "shuffled": self.shuffled,
             "constant": self.constant,
             "balanced_accuracy": self.accuracy,
             "read": read,
             "units": self.view.units,
             "dims": self.view.dims,
+            **({} if self.nonlinear is None else {"nonlinear": self.nonlinear}),
+            **({} if self.nonlinear_untrained is None else {"nonlinear_untrained": self.nonlinear_untrained}),
+            **(self.code or {}),
         }
 
 
@@ -87,35 +112,31 @@ def _minus(value: float, control: float | None) -> float | None:
     return None if control is None else value - control
 
 
-def where_is(best: LayerScores) -> Where:
-    """Absent, in the input, or computed, by the rule of design section 6.
-
-    A layer must beat both the constant and the control task by .05: against a control task far below the constant
-    (R2 of random labels is negative), every failing probe would pass.
-    """
-    floor = best.constant if best.task is None else max(best.constant, best.task)
-    if best.score.value < floor + MARGIN:
-        return "absent"
-    if best.input is not None and best.input >= best.score.value - MARGIN:
-        return "input"
-    return "computed"
-
-
 def best_layer(layers: Sequence[LayerScores]) -> LayerScores:
     """The first layer whose score is within TIE of the best."""
-    top = max(layer.score.value for layer in layers)
-    return next(layer for layer in layers if layer.score.value >= top - TIE)
+    return layers[first_of_the_best([layer.score.value for layer in layers])]
 
 
-def judged(concept: Concept, layers: Sequence[LayerScores], *, states: int, episodes: int) -> Primitive:
+def first_of_the_best(scores: Sequence[float]) -> int:
+    """Index of the first score within TIE of the best."""
+    top = max(scores)
+    return next(index for index, value in enumerate(scores) if value >= top - TIE)
+
+
+def judged(
+    concept: Concept, layers: Sequence[LayerScores], *, states: int, episodes: int, tests: int
+) -> Primitive:  # fmt: skip
     """The record of one concept: its best layer beside that layer's controls, and one row for each layer."""
     best = best_layer(layers)
     controls = ProbeScores(best.input, best.untrained_best, best.random, best.task)
-    return Primitive(
+    row = best.row()
+    return settle(Primitive(
         concept.name, concept.kind, best.view.layer, METRICS[concept.kind], best.score.value, controls, best.gain,
-        best.selectivity, where_is(best), low=best.score.low, high=best.score.high, states=states, episodes=episodes,
-        layers=tuple(layer.row() for layer in layers),
-    )  # fmt: skip
+        best.selectivity, "absent", low=best.score.low, high=best.score.high, states=states, episodes=episodes,
+        layers=tuple(layer.row() for layer in layers), gain_low=best.gain_ends[0], gain_high=best.gain_ends[1],
+        selectivity_low=best.selectivity_ends[0], selectivity_high=best.selectivity_ends[1], q=best.q,
+        significant=best.q <= LEVEL, tests=tests, nonlinear=best.nonlinear, code_length=row.get("code_length"),
+    ))  # fmt: skip
 
 
 def unscored(concept: Concept, why: str) -> Primitive:
@@ -124,8 +145,3 @@ def unscored(concept: Concept, why: str) -> Primitive:
     return Primitive(
         concept.name, concept.kind, None, METRICS[concept.kind], None, nothing, None, None, "absent", why=why
     )
-
-
-def with_interval(layer: LayerScores, score: Score) -> LayerScores:
-    """The same figures with the interval of the score."""
-    return replace(layer, score=score)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ def auc(
     """
     folds = np.zeros(len(scores), dtype=np.int64) if folds is None else folds
     _, episode = np.unique(folds, return_inverse=True)
-    return RankedPairs(scores, labels, folds, episode.ravel())(np.ones(int(episode.max(initial=-1)) + 1))
+    return float(RankedPairs(scores, labels, folds, episode.ravel())(np.ones((1, int(episode.max(initial=-1)) + 1)))[0])
 
 
 class RankedPairs:
@@ -56,18 +55,46 @@ class RankedPairs:
                 self.won[:, name] += np.bincount(episode[positive], below / 2, minlength=count)
                 self.pairs[:, name] += np.bincount(episode[positive], minlength=count) * len(group)
 
-    def __call__(self, weights: Float[np.ndarray, "episodes"]) -> float:
+    def __call__(self, weights: Float[np.ndarray, "resamples episodes"]) -> Float[np.ndarray, "resamples"]:
         """AUC with each episode counted as often as its weight says; nan where there is no pair."""
-        pairs = float(weights @ self.pairs @ weights)
-        return float(weights @ self.won @ weights) / pairs if pairs else float("nan")
+        won, pairs = (((weights @ table) * weights).sum(axis=-1) for table in (self.won, self.pairs))
+        return ratio(won, pairs)
+
+    def influence(self) -> Float[np.ndarray, "episodes"]:
+        """Derivative of the AUC by the weight of each episode, where all weigh 1."""
+        total = float(self.pairs.sum())
+        moved = [table.sum(axis=0) + table.sum(axis=1) for table in (self.won, self.pairs)]
+        return np.asarray((moved[0] - float(self.won.sum()) / total * moved[1]) / total)
+
+
+def ratio(
+    part: Float[np.ndarray, "resamples"], whole: Float[np.ndarray, "resamples"]
+) -> Float[np.ndarray, "resamples"]:
+    """part / whole; nan where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def macro_f1(confusion: Float[np.ndarray, "true predicted"]) -> float:
-    """Mean F1 over the classes that occur; a class that is never found counts 0."""
-    right = np.diagonal(confusion)
-    found = confusion.sum(axis=0) + confusion.sum(axis=1)
-    present = confusion.sum(axis=1) > 0
-    return float(np.mean(2 * right[present] / found[present])) if present.any() else float("nan")
+    """Mean F1 over the classes that occur; a class that is never found counts 0. nan where no class occurs."""
+    return float(macro_f1_of_each(confusion[None])[0])
+
+
+def macro_f1_of_each(confusions: Float[np.ndarray, "resamples true predicted"]) -> Float[np.ndarray, "resamples"]:
+    """The macro-F1 of each of many tables."""
+    right = 2 * np.diagonal(confusions, axis1=1, axis2=2)
+    counts = confusions.sum(axis=2)
+    found = confusions.sum(axis=1) + counts
+    each = np.divide(right, found, out=np.zeros_like(found), where=counts > 0)
+    return ratio(each.sum(axis=1), (counts > 0).sum(axis=1).astype(np.float64))
+
+
+def macro_f1_influence(tables: Float[np.ndarray, "episodes true predicted"]) -> Float[np.ndarray, "episodes"]:
+    """Derivative of the macro-F1 of all episodes by the weight of each, where all weigh 1."""
+    present = tables.sum(axis=(0, 2)) > 0
+    right = 2 * np.diagonal(tables, axis1=1, axis2=2)[:, present]
+    found = (tables.sum(axis=1) + tables.sum(axis=2))[:, present]
+    total = found.sum(axis=0)
+    return np.asarray(((right - right.sum(axis=0) / total * found) / total).mean(axis=1))
 
 
 def constant_f1(confusion: Float[np.ndarray, "true predicted"]) -> float:
@@ -94,12 +121,13 @@ class Score:
     high: float | None = None
 
 
-def bootstrap(
-    statistic: Callable[[Float[np.ndarray, "episodes"]], float], episodes: int, generator: np.random.Generator
-) -> tuple[float, float] | None:
-    """The 95 % interval of a statistic of episode weights; None where resamples give no number."""
-    draws = generator.multinomial(episodes, np.full(episodes, 1.0 / episodes), size=RESAMPLES).astype(np.float64)
-    values = np.array([statistic(weights) for weights in draws])
+def draw_resamples(episodes: int, generator: np.random.Generator) -> Float[np.ndarray, "resamples episodes"]:
+    """How often each episode is drawn in each resample: drawn once, so that all scores meet the same resamples."""
+    return generator.multinomial(episodes, np.full(episodes, 1.0 / episodes), size=RESAMPLES).astype(np.float64)
+
+
+def interval_of(values: Float[np.ndarray, "resamples"]) -> tuple[float, float] | None:
+    """The 95 % interval of what resamples gave; None where half of them give no number."""
     values = values[np.isfinite(values)]
     if len(values) < RESAMPLES // 2:
         return None

@@ -14,6 +14,7 @@ from agentscope.probes.heads import HEADS, Block, Readings, fit_readings
 from agentscope.probes.ridge import RidgeSystem
 from agentscope.probes.scoring import best_head
 from agentscope.probes.sources import View, folding
+from agentscope.probes.splits import VALIDATION
 
 FIELDS = (
     "layer", "kind", "weights", "bias", "classes", "layer_shape", "places", "shape", "concept_places", "action_dims",
@@ -130,12 +131,18 @@ class Readouts:
         return Readouts(found)
 
 
-def every_readout(probed: Probed, plan: Plan) -> dict[tuple[str, str], Readout]:
-    """Readouts of each concept from each layer, by (layer, concept), fitted on all states with chosen penalties."""
+def every_readout(probed: Probed, plan: Plan, *, anew: bool = True) -> dict[tuple[str, str], Readout]:
+    """Readouts of each concept from each layer, by (layer, concept), with chosen penalties.
+
+    Args:
+        anew: fit them on all states; else take those that were fitted on all but the validation states, which costs
+            nothing more.
+    """
     outcomes = {(o.view.layer, o.target.name): o for o in probed.outcomes if o.variant == "real"}
     found = {}
     for fit in probed.fits:
-        readings = fit_readings(RidgeSystem(fit.without(None)), fit.strengths, fit.blocks)
+        system = RidgeSystem(fit.without(None)) if anew else None
+        readings = fit_readings(system, fit.strengths, fit.blocks) if system else fit.readings[VALIDATION]
         for block in fit.blocks:
             if block.variant == "real":
                 key = fit.view.layer, block.target.name

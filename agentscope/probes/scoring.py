@@ -10,17 +10,19 @@ from jaxtyping import Float, Int
 from agentscope.probes.fitting import Outcome, Plan
 from agentscope.probes.measuring import (
     RankedPairs,
-    Score,
     auc,
     balanced_accuracy,
-    bootstrap,
     constant_f1,
     macro_f1,
+    macro_f1_influence,
+    macro_f1_of_each,
+    ratio,
 )
 from agentscope.probes.splits import VALIDATION
 from agentscope.probes.targets import Target
 
-Measure = Callable[[Float[np.ndarray, "episodes"]], float]
+Measure = Callable[[np.ndarray], np.ndarray]  # (resamples, episodes) weights -> scores
+Influence = Callable[[], np.ndarray]
 METRICS = {"number": "R2", "count": "R2", "flag": "AUC", "choice": "macro-F1"}
 
 
@@ -32,16 +34,7 @@ def truth(target: Target, rows: np.ndarray, axes: tuple[str, ...]) -> np.ndarray
 
 def score(outcome: Outcome, plan: Plan) -> float:
     """The score on all held-out states; nan where it has no meaning."""
-    return Scorer(outcome, plan)(np.ones(plan.split.episodes))
-
-
-def interval(outcome: Outcome, plan: Plan, generator: np.random.Generator) -> Score:
-    """The score with its bootstrap interval over episodes."""
-    scorer = Scorer(outcome, plan)
-    everywhere = np.ones(plan.split.episodes)
-    found = bootstrap(scorer, plan.split.episodes, generator)
-    value = scorer(everywhere)
-    return Score(value, *found) if found else Score(value)
+    return Scorer(outcome, plan).value
 
 
 class Scorer:
@@ -49,6 +42,9 @@ class Scorer:
 
     R2 is pooled over outputs, 1 - squared error / squared distance from each output's own mean, so that an output
     that hardly varies has no weight of its own. AUC is the mean over outputs; macro-F1 pools them.
+
+    Attributes:
+        value: the score on all held-out states; nan where it has no meaning.
     """
 
     def __init__(self, outcome: Outcome, plan: Plan) -> None:
@@ -56,43 +52,63 @@ class Scorer:
         self.scored = np.flatnonzero(plan.split.scored)
         self.episode = plan.split.episode[self.scored]
         kind = outcome.target.concept.kind
-        self.measure = {"flag": self._flags, "choice": self._choices}.get(kind, self._numbers)()
+        self.measure, self._influence = {"flag": self._flags, "choice": self._choices}.get(kind, self._numbers)()
+        del self.outcome, self.scored, self.episode  # readings are large, and counted by now
+        self.value = float(self(np.ones((1, plan.split.episodes)))[0])
 
-    def __call__(self, weights: Float[np.ndarray, "episodes"]) -> float:
-        return float(self.measure(weights))
+    def __call__(self, weights: Float[np.ndarray, "resamples episodes"]) -> Float[np.ndarray, "resamples"]:
+        return self.measure(weights)
+
+    def influence(self) -> Float[np.ndarray, "episodes"]:
+        """Derivative of the score by the weight of each episode, where all weigh 1; nan where there is no score."""
+        if not np.isfinite(self.value):
+            return np.full(self.plan.split.episodes, np.nan)
+        return self._influence()
 
     def _donors(self) -> Int[np.ndarray, "scored"]:
         return self.plan.donors.rows(self.outcome.variant)[self.scored]
 
-    def _numbers(self) -> Measure:
+    def _numbers(self) -> tuple[Measure, Influence]:
         error = self._by_episode(self.outcome.readings[self.scored])
         spread = self._by_episode(self.outcome.target.distances[self._donors()])
 
-        def measure(weights: np.ndarray) -> float:
-            apart = float(weights @ spread)
-            return 1.0 - float(weights @ error) / apart if apart > 0 else float("nan")
+        def influence() -> np.ndarray:
+            total = spread.sum()
+            return np.asarray((error.sum() / total * spread - error) / total)
 
-        return measure
+        return lambda weights: 1.0 - ratio(weights @ error, weights @ spread), influence
 
     def _by_episode(self, values: np.ndarray) -> Float[np.ndarray, "episodes"]:
         return np.bincount(self.episode, values, minlength=self.plan.split.episodes)
 
-    def _flags(self) -> Measure:
+    def _flags(self) -> tuple[Measure, Influence]:
         labels = truth(self.outcome.target, self._donors(), self.outcome.view.axes)
-        folds = self.plan.split.groups[self.scored]
+        folds, episodes = self.plan.split.groups[self.scored], self.plan.split.episodes
         readings = self.outcome.readings[self.scored]
         ranked = [RankedPairs(readings[:, i], labels[:, i], folds, self.episode) for i in range(labels.shape[1])]
+        ranked = [pairs for pairs in ranked if pairs.pairs.any()]
 
-        def measure(weights: np.ndarray) -> float:
-            found = np.array([pairs(weights[: len(pairs.won)]) for pairs in ranked])
-            found = found[np.isfinite(found)]
-            return float(found.mean()) if len(found) else float("nan")
+        def measure(weights: np.ndarray) -> np.ndarray:
+            total, known = np.zeros(len(weights)), np.zeros(len(weights))
+            for pairs in ranked:
+                found = pairs(weights[:, : len(pairs.won)])
+                total += np.nan_to_num(found)
+                known += np.isfinite(found)
+            return ratio(total, known)
 
-        return measure
+        def influence() -> np.ndarray:
+            found = np.zeros(episodes)
+            for pairs in ranked:
+                found[: len(pairs.won)] += pairs.influence() / len(ranked)
+            return found
 
-    def _choices(self) -> Measure:
+        return measure, influence
+
+    def _choices(self) -> tuple[Measure, Influence]:
         tables = confusions(self.outcome, self.plan, best_head(self.outcome, self.plan))
-        return lambda weights: macro_f1(np.tensordot(weights, tables, axes=1))
+        return (lambda weights: macro_f1_of_each(np.tensordot(weights, tables, axes=1))), lambda: macro_f1_influence(
+            tables
+        )
 
 
 def class_indices(target: Target, labels: np.ndarray) -> np.ndarray:

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, roc_auc_score
 
-from agentscope.probes.measuring import RankedPairs, auc, balanced_accuracy, bootstrap, constant_f1, macro_f1
+from agentscope.probes.measuring import (
+    RankedPairs,
+    auc,
+    balanced_accuracy,
+    constant_f1,
+    draw_resamples,
+    interval_of,
+    macro_f1,
+    macro_f1_influence,
+    macro_f1_of_each,
+)
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 8])
@@ -27,10 +37,14 @@ def test_a_weight_counts_an_episode_that_often():
     episode, none = np.repeat(np.arange(20), 4), np.zeros(80, dtype=np.int64)
     often = weights[episode]
     repeated = auc(np.repeat(scores, often), np.repeat(labels, often))
-    assert RankedPairs(scores, labels, none, episode)(weights.astype(float)) == pytest.approx(repeated, abs=1e-12)
+    assert RankedPairs(scores, labels, none, episode)(weights[None].astype(float))[0] == pytest.approx(
+        repeated, abs=1e-12
+    )
     folds = episode % 3
     repeated = auc(np.repeat(scores, often), np.repeat(labels, often), np.repeat(folds, often))
-    assert RankedPairs(scores, labels, folds, episode)(weights.astype(float)) == pytest.approx(repeated, abs=1e-12)
+    assert RankedPairs(scores, labels, folds, episode)(weights[None].astype(float))[0] == pytest.approx(
+        repeated, abs=1e-12
+    )
 
 
 def test_no_state_has_no_auc():
@@ -56,8 +70,25 @@ def test_the_interval_of_a_mean_covers_it_and_shrinks():
     widths = []
     for count in (20, 2000):
         values = rng.normal(size=count)
-        low, high = bootstrap(lambda w, v=values: float(w @ v / w.sum()), count, np.random.default_rng(1))
+        weights = draw_resamples(count, np.random.default_rng(1))
+        low, high = interval_of(weights @ values / weights.sum(axis=1))
         assert low < values.mean() < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 5
-    assert bootstrap(lambda w: float("nan"), 5, rng) is None
+    assert interval_of(np.full(200, np.nan)) is None
+
+
+def test_an_episodes_influence_is_the_slope_of_the_score():
+    rng = np.random.default_rng(4)
+    episode, folds = np.repeat(np.arange(20), 10), np.repeat(np.arange(20), 10) % 2
+    labels = rng.random(200) < 0.4
+    pairs = RankedPairs(np.round(rng.normal(size=200) + labels, 1), labels, folds, episode)
+    tables = rng.integers(0, 5, size=(20, 3, 3)).astype(float)
+    for measure, found in (
+        (pairs, pairs.influence()),
+        (lambda weights: macro_f1_of_each(np.tensordot(weights, tables, axes=1)), macro_f1_influence(tables)),
+    ):
+        step = 1e-5 * np.eye(20)
+        slopes = (measure(1 + step) - measure(1 - step)) / 2e-5
+        np.testing.assert_allclose(found, slopes, atol=1e-8)
+        assert abs(found).max() > 1e-3 and abs(found.sum()) < 1e-12
