@@ -19,7 +19,7 @@ NARROWEST = 164  # a caption needs this much
 ACROSS = 6  # pictures in one line
 GAP, LINE, HEADING = 14, 16, 26
 LETTER = 6.6  # mean width of a letter of 12 px, on the generous side
-OUTLINE, HALO = "#cc79a7", "#ffffff"  # reddish purple (Okabe and Ito 2008); the halo tells it from any ground
+OUTLINE, HALO = "#111111", "#ffffff"  # black on white shows on any ground, to any eye, and is no object's colour
 PAPER, INK, FAINT = "#ffffff", "#1d2330", "#667085"
 
 
