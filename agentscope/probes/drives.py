@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64, Shaped
 
 from agentscope.contracts import Network
 from agentscope.errors import BadOption
+from agentscope.probes.readouts import Readout
 from agentscope.probes.sources import View
 
 BATCH = 4_096  # observations that are read at once: a layer may be wide
@@ -25,6 +26,8 @@ class Drive:
         units: indices into the flattened layer, or, with `axes`, into the features at one position.
         weights: of those units; () weighs each 1.
         axes: environment axes of the layer that are positions, e.g. ("columns",); the state's reading is the highest.
+        offsets: what is added at each position; () adds nothing. A readout's reading then is in its concept's unit,
+            and a flag's is above 0 where it says true.
     """
 
     layer: str
@@ -32,11 +35,13 @@ class Drive:
     units: tuple[int, ...]
     weights: tuple[float, ...] = ()
     axes: tuple[str, ...] = ()
+    offsets: tuple[float, ...] = ()
 
     def view(self, network: Network) -> View:
         """How the layer of this network is read.
 
-        Raises: BadOption: the network has no such layer, axis or unit, or there is not one weight a unit.
+        Raises: BadOption: the network has no such layer, axis or unit, or not one weight a unit,
+            one offset a position.
         """
         found = {layer.name: layer for layer in network.layers}.get(self.layer)
         if found is None:
@@ -50,6 +55,8 @@ class Drive:
             raise BadOption(f"{self.name} names units {self.units}, but {self.layer} has 0 to {view.features - 1}.")
         if self.weights and len(self.weights) != len(self.units):
             raise BadOption(f"{self.name} has {len(self.units)} units and {len(self.weights)} weights: one each.")
+        if self.offsets and len(self.offsets) != view.positions:
+            raise BadOption(f"{self.name} has {len(self.offsets)} offsets for {view.positions} positions: one each.")
         return view
 
 
@@ -70,7 +77,8 @@ class DriveReader:
     def _batch(self, observations: np.ndarray) -> Float64[np.ndarray, "states positions"]:
         arranged = self.view.arrange(self.network.activations(observations, self.drive.layer))
         weights = np.array(self.drive.weights or np.ones(len(self.drive.units)), dtype=np.float64)
-        return np.asarray(arranged[:, :, list(self.drive.units)].astype(np.float64) @ weights)
+        offsets = np.array(self.drive.offsets or (0.0,))
+        return np.asarray(arranged[:, :, list(self.drive.units)].astype(np.float64) @ weights + offsets)
 
     def place(self, position: int) -> Mapping[str, int]:
         """Index on each of the drive's axes; nothing where the layer is read as a whole."""
@@ -84,6 +92,30 @@ def bind_drive(network: Network, drive: Drive) -> DriveReader:
     Raises: BadOption: the drive does not fit the network.
     """
     return DriveReader(network, drive, drive.view(network))
+
+
+def unit_drive(network: Network, layer: str, unit: int) -> Drive:
+    """One unit of a layer: its index in the flattened layer, or a channel where the layer has axes of the environment.
+
+    A layer all of whose dimensions are such axes is read as a whole, like `find_groups` does.
+    """
+    axes = next((each.axis for each in network.layers if each.name == layer), ())
+    named = tuple(axis for axis in axes if axis)
+    return Drive(layer, f"{layer}[{unit}]", (unit,), axes=named if len(named) < len(axes) else ())
+
+
+def readout_drive(network: Network, readout: Readout, *, column: int = 0) -> Drive:
+    """The direction of a concept's readout.
+
+    Args:
+        column: of its weights: the class of a choice, or one value of a concept that is read as a whole.
+    """
+    axes = next(each.axis for each in network.layers if each.name == readout.layer)
+    weights, offsets = readout.weights[:, column], readout.bias[:, column]
+    return Drive(
+        readout.layer, readout.concept, tuple(range(len(weights))), tuple(weights.tolist()),
+        tuple(axes[i] for i in readout.places), tuple(offsets.tolist()),
+    )  # fmt: skip
 
 
 def strongest(readings: Float[np.ndarray, "states positions"]) -> Float64[np.ndarray, "states"]:

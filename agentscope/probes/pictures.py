@@ -41,6 +41,9 @@ class PictureBudget:
     searched: int = 40_000
 
 
+QUICK_PICTURE = PictureBudget(shown=4, explained=1, donors=100, fresh=100, searched=12_000)
+
+
 @dataclass(frozen=True)
 class Shown:
     """One visited state.

@@ -1,18 +1,23 @@
 """Pictures of units whose truth is known: toy boards, and compiled networks beside their records."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import agentscope_trained
 from agentscope.drawing import strip_png, strip_svg
+from agentscope.drawing.images import GAP, HEADING
 from agentscope.errors import BadOption, EmptySample
 from agentscope.pipeline import open_agent
-from agentscope.probes.drives import Drive
+from agentscope.probes.drives import Drive, readout_drive, unit_drive
+from agentscope.probes.picture_rows import picture_row
 from agentscope.probes.picture_strips import strip_of
 from agentscope.probes.pictures import PictureBudget, picture_of
+from agentscope.probes.readouts import Readout
 from agentscope.records import StateSet
 from agentscope.rollouts import collect_states
 from tests.probes.toy_boards import ToyBoard, ToyNetwork, and_of, random_boards
@@ -116,6 +121,30 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_other_donors():
     assert [shown.row for shown in first.most] == [shown.row for shown in other.most]
 
 
+def test_the_rows_of_a_report_say_what_the_picture_holds():
+    env = ToyBoard(3, 4)
+    network = ToyNetwork(lambda seen: np.stack([seen[:, 0], seen.min(axis=1)], axis=1), (3, 4), ("", "columns"))
+    picture = draw(network, env, random_boards(env, 800), unit_drive(network, "hidden", 1))
+    row = json.loads(json.dumps(picture_row(picture, env)))
+    assert row["drive"] == "hidden[1]" and row["highest"] == 1.0
+    best = row["most"][0]
+    assert best["columns"] == f"c{picture.most[0].place['columns']}"
+    assert best["kept"] == [[r, picture.most[0].place["columns"]] for r in range(3)] and best["kept_fresh"] == 1.0
+    assert row["found"]["above_visited"] is False and row["found"]["edits"] == []
+
+
+def test_a_readout_is_drawn_in_its_own_unit():
+    env = ToyBoard(1, 4)
+    network = ToyNetwork(lambda seen: seen[:, 0].astype(float), (1, 4))
+    readout = Readout("filled", "count", "hidden", np.ones((4, 1)) * 2.0, np.array([[-3.0]]), (), (4,), (), (), ())
+    visited = random_boards(env, 200)
+    picture = draw(network, env, visited, readout_drive(network, readout))
+    assert picture.highest == 5.0 and picture.lowest == -3.0
+    top = picture.most[0]
+    raw = readout.raw(network.activations(env.observe(top.state), "hidden"))
+    assert top.reading == raw[0] == 5.0
+
+
 @pytest.mark.parametrize(
     ("drive", "said"),
     [
@@ -124,6 +153,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_seed_other_donors():
         (Drive("hidden", "x", ()), "names units"),
         (Drive("hidden", "x", (0,), (1.0, 2.0)), "one each"),
         (Drive("hidden", "x", (0,), axes=("columns",)), "has no axis 'columns'"),
+        (Drive("hidden", "x", (0,), offsets=(1.0, 2.0)), "2 offsets for 1 positions"),
     ],
 )
 def test_a_drive_that_does_not_fit_is_refused(drive, said):
@@ -164,6 +194,16 @@ def test_of_a_compiled_unit_the_cells_that_its_definition_reads_suffice(name, co
     assert all(shown.kept.cells == cells and shown.kept.fresh == 1.0 for shown in picture.most[:2])
     assert picture.found.reading == picture.highest and not picture.found.above_visited
     assert strip_svg(strip_of(picture, agent.env), title="t").count("<path") == 4  # two states, halo and line each
+
+
+def test_in_the_strip_the_kept_lamps_are_outlined_and_no_others():
+    agent, visited, drive = compiled("trigger-dqn-relu-l0", "armed")
+    rows = strip_of(draw(agent.network, agent.env, visited, drive, shown=2, explained=1), agent.env)
+    pixels = np.asarray(Image.open(io.BytesIO(strip_png(rows, title="t"))).convert("RGB"))
+    tiles = pixels[GAP // 2 + 2 * HEADING :][:16, GAP : GAP + 128]  # lamps are drawn as 8 tiles of 16 pixels
+    black = (tiles == 17).all(axis=2)[:, 8::16]  # through the middle of each lamp
+    assert np.flatnonzero(black[0]).tolist() == np.flatnonzero(black[15]).tolist() == [1, 4, 6]
+    assert not black[3:13].any()
 
 
 def test_an_armed_trigger_that_was_never_visited_is_found():
