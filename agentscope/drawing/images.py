@@ -20,6 +20,7 @@ ACROSS = 6  # pictures in one line
 GAP, LINE, HEADING = 14, 16, 26
 LETTER = 6.6  # mean width of a letter of 12 px, on the generous side
 OUTLINE, HALO = "#111111", "#ffffff"  # black on white shows on any ground, to any eye, and is no object's colour
+FADE, MIDDLE = 0.55, 128  # of the way to a middle grey
 PAPER, INK, FAINT = "#ffffff", "#1d2330", "#667085"
 
 
@@ -35,11 +36,26 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture: RGB pixels, lines of text under it, and boxes whose common outline is drawn."""
+    """One picture: RGB pixels, lines of text under it, and boxes whose common outline is drawn.
+
+    Attributes:
+        faded: what no box covers is shown faint, so that one sees which side of an outline is meant.
+    """
 
     pixels: UInt8[np.ndarray, "height width 3"]
     caption: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
+    faded: bool = False
+
+    def shown(self) -> UInt8[np.ndarray, "height width 3"]:
+        """The pixels as they are drawn."""
+        if not self.faded:
+            return self.pixels
+        faint = (self.pixels * (1 - FADE) + MIDDLE * FADE).astype(np.uint8)
+        for box in self.boxes:
+            place = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+            faint[place] = self.pixels[place]
+        return faint
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,7 @@ def strip_png(rows: Sequence[StripRow], *, title: str) -> bytes:
         pen.text((GAP, y + HEADING), heading, fill=FAINT, font=bold)
     for placed in page.frames:
         resample = Image.Resampling.NEAREST if _grows(placed) else Image.Resampling.BOX
-        picture = Image.fromarray(placed.frame.pixels).resize((placed.width, placed.height), resample)
+        picture = Image.fromarray(placed.frame.shown()).resize((placed.width, placed.height), resample)
         image.paste(picture, (placed.x, placed.y + HEADING))
         for colour, reach in ((HALO, 2), (OUTLINE, 1)):
             for x1, y1, x2, y2 in placed.outline():
@@ -109,7 +125,7 @@ def strip_svg(rows: Sequence[StripRow], *, title: str) -> str:
     parts = [label(GAP, y + 14, heading, role="faint") for y, heading in page.headings]
     for placed in page.frames:
         parts.append(element("image", {
-            "href": picture_uri(placed.frame.pixels), "x": placed.x, "y": placed.y, "width": placed.width,
+            "href": picture_uri(placed.frame.shown()), "x": placed.x, "y": placed.y, "width": placed.width,
             "height": placed.height, "preserveAspectRatio": "none", "style": "image-rendering:pixelated",
         }))  # fmt: skip
         edges = "".join(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" for x1, y1, x2, y2 in placed.outline())

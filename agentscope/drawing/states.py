@@ -15,6 +15,7 @@ from agentscope.drawing.images import INK, PAPER, Box
 FITS = 0.9  # share of changed tiles whose cell changes too: below it the picture shows something else
 MOST_ROWS = 24  # components that are drawn as named bars; more become a board of shades
 ROW, NAMED, VALUED, WIDE = 18, 92, 56, 228  # pixels: a row, its name, its value, all of it
+LARGEST = 260  # pixels of the longer side of a board
 GROUND = (40, 44, 52)
 PALETTE = np.array([
     (190, 190, 200), (86, 180, 233), (230, 159, 0), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0),
@@ -74,7 +75,7 @@ def state_pictures(
         padded = np.zeros((len(planes), rows * columns), dtype=planes.dtype)
         padded[:, : planes.shape[3]] = planes[:, 0, 0]
         planes = padded.reshape(len(planes), 1, rows, columns)
-    side = max(4, min(16, 200 // max(rows, columns)))
+    side = max(4, min(16, LARGEST // max(rows, columns)))
     pictures = tuple(board.repeat(side, axis=0).repeat(side, axis=1) for board in _boards(planes))
     if side >= 8:
         for picture in pictures:

@@ -19,8 +19,9 @@ MOST_OUTLINED = 8  # changed cells of what was found; more outlines would hide i
 
 def strip_of(picture: Picture, env: InspectableEnv) -> tuple[StripRow, ...]:
     """Rows of frames for `drawing.strip_png` and `drawing.strip_svg`: most, just below, least, found by search."""
+    outlined = " (outlined: what suffices)" if any(each.kept for each in picture.most) else ""
     kinds = {
-        f"drives {picture.drive.name} most": picture.most,
+        f"drives {picture.drive.name} most{outlined}": picture.most,
         "just below": picture.below,
         "least": picture.least,
     }
@@ -32,7 +33,12 @@ def strip_of(picture: Picture, env: InspectableEnv) -> tuple[StripRow, ...]:
     pictures = _pictures(env, np.concatenate(states), observations, channels_last=picture.cells.channels_last)
     noun = "component" if len(picture.cells.shape) == 1 else "cell"
     frames = [
-        Frame(pixels, _caption(each, env, noun), _boxes(each.kept.cells if each.kept else (), pictures))
+        Frame(
+            pixels,
+            _caption(each, env, noun),
+            _boxes(each.kept.cells if each.kept else (), pictures),
+            each.kept is not None,
+        )
         for pixels, each in zip(pictures.pictures[: len(shown)], shown, strict=True)
     ]
     rows, first = [], 0
@@ -70,6 +76,10 @@ def _pictures(
     count = int(np.prod(observations.shape[1:], dtype=np.int64))
     names = [labels for labels in env.axes.values() if len(labels) == count]
     return state_pictures(observations, images=images, channels_last=channels_last, names=names[0] if names else ())
+
+
+def _kept(shown: Shown, pictures: StatePictures) -> tuple[Box, ...]:
+    return _boxes(shown.kept.cells, pictures) if shown.kept else ()
 
 
 def _boxes(cells: Sequence[tuple[int, ...]], pictures: StatePictures) -> tuple[Box, ...]:

@@ -58,6 +58,13 @@ def test_neighbouring_boxes_share_one_outline():
     assert outlined(pixels, 40, 90) and outlined(pixels, 80, 90)
 
 
+def test_what_no_box_covers_is_faded_where_asked():
+    boxes = (Box(40, 80, 20, 20),)
+    pixels = decoded(strip_png([StripRow("a", (Frame(grey(), boxes=boxes, faded=True),))], title="t"))
+    assert tuple(pixels[TOP + 90, GAP + 50]) == GREY
+    assert tuple(pixels[TOP + 30, GAP + 30]) == (110, 124, 110)
+
+
 def test_captions_stay_under_their_own_picture():
     text = "a caption with many words that does not fit into one line under its picture"
     plain = decoded(strip_png([StripRow("a", (Frame(grey()), Frame(grey())))], title="t"))

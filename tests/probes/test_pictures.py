@@ -106,7 +106,9 @@ def test_where_there_are_no_edits_the_reason_is_given():
     env = NoEdits()
     picture = draw(ToyNetwork(and_of(*CELLS), (3, 3)), env, random_boards(env, 400))
     assert picture.found is None and "no edits" in picture.why["found"]
-    assert [row.heading for row in strip_of(picture, env)] == ["drives hidden[0] most", "least"]
+    assert [row.heading for row in strip_of(picture, env)] == [
+        "drives hidden[0] most (outlined: what suffices)", "least",
+    ]  # fmt: skip
 
 
 def test_the_same_seed_gives_the_same_picture_and_another_seed_other_donors():
