@@ -85,7 +85,7 @@ class Group:
 
     @property
     def matters(self) -> bool:
-        """Whether play depends on it more than on any of the random groups: by chance 1 time in 21, where 20 are drawn."""
+        """Whether play depends on it more than on any of the random groups: by chance 1 time in 21 if 20 are drawn."""
         return self.effect > self.random_highest
 
 

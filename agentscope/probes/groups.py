@@ -49,11 +49,7 @@ def find_groups(
     if grouping.of == "attributions":
         data = data.take(np.flatnonzero(margin_direction(data.decisions)[1]))  # the others decide nothing
     train, held = _split(data.episodes, split)
-    if grouping.of == "attributions":
-        values = margin_attribution(network, data.observations, layer, data.decisions)
-    else:
-        values = network.activations(data.observations, layer)
-    rows = view.arrange(values)
+    rows = view.arrange(_values(network, layer, data, grouping))
     columns = Columns.of(_flat(rows[train]), each=grouping.of == "activations")
     live = np.unique(columns.unit)
     found = Groups(layer, grouping.of, view.features, len(live), len(held), len(np.unique(data.episodes[held])),
@@ -62,18 +58,21 @@ def find_groups(
         return replace(found, why=f"no groups: {len(live)} units vary, fewer than {FEWEST_UNITS}")
     sides = tuple(_sample(columns, rows, side, grouping.rule.rows, fits) for side in (train, held))
     curve = factor_curve(sides[0], sides[1], columns.unit, rule=grouping.rule, generator=fits)
-    points = tuple(factors.point for factors in curve)
-    chosen = grouping.rule.choose(points)
+    found = replace(found, curve=tuple(factors.point for factors in curve))
+    chosen = grouping.rule.choose(found.curve)
     if chosen is None:
-        return replace(found, curve=points, why="no stable groups")
+        return replace(found, why="no stable groups")
     train, held = (np.sort(split.permutation(side)[: grouping.states]) for side in (train, held))
-    described = _Described(columns, curve[chosen], rows, data)
-    tried = _resampling(network, view, data.take(np.sort(split.permutation(held)[: grouping.effect_states])), effects)
-    control = _Control(tried, live, grouping.random_groups, effects)
-    concepts, shares = described.concepts(train, held), described.shares(held)
-    groups = [described.group(index, shares[index], concepts[index], control) for index in range(len(shares))]
-    groups.sort(key=lambda group: -group.share)
-    return replace(found, curve=points, rank=points[chosen].rank, groups=tuple(groups))
+    resampled = data.take(np.sort(split.permutation(held)[: grouping.effect_states]))
+    control = _Control(_resampling(network, view, resampled, effects), live, grouping.random_groups, effects)
+    groups = _Described(columns, curve[chosen], rows, data).groups(train, held, control)
+    return replace(found, rank=curve[chosen].point.rank, groups=groups)
+
+
+def _values(network: Network, layer: str, data: GroupData, grouping: Grouping) -> Float[np.ndarray, "states ..."]:
+    if grouping.of == "attributions":
+        return margin_attribution(network, data.observations, layer, data.decisions)
+    return network.activations(data.observations, layer)
 
 
 def _view(network: Network, layer: str, places: tuple[int, ...] | None) -> View:
@@ -146,6 +145,14 @@ class _Described:
     factors: Factors
     rows: Float[np.ndarray, "states positions units"]
     data: GroupData
+
+    def groups(
+        self, train: Int[np.ndarray, "train"], held: Int[np.ndarray, "held"], control: _Control
+    ) -> tuple[Group, ...]:
+        """All factors as groups, the largest share first."""
+        concepts, shares = self.concepts(train, held), self.shares(held)
+        groups = [self.group(index, share, concepts[index], control) for index, share in enumerate(shares)]
+        return tuple(sorted(groups, key=lambda group: -group.share))
 
     def group(self, index: int, share: float, concepts: Sequence[dict[str, Any]], control: _Control) -> Group:
         """One factor as a group."""

@@ -20,7 +20,7 @@ from agentscope.probes.wiring import Bipartite
 
 SIGNIFICANT = 0.05  # shared by the numbers of parts that are tried (Bonferroni)
 CLEAR = 0.05  # share by which the n-cut is below the shuffles': a thousand of them make less than that significant
-ROUNDS = 20  # of spherical k-means at most; fewer than 10 are the rule
+ROUNDS = 6  # of spherical k-means at most: n-cuts are those of 20 rounds to half a standard deviation of the shuffles
 SWEEPS = 10  # of rescaling rows and columns: sums then fit to about 1 % on trained weights
 
 

@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from scipy.optimize import nnls
 
 from agentscope.contracts import Layer
 from agentscope.errors import BadOption, EmptySample
+from agentscope.pipeline import open_agent
 from agentscope.probes.attribution import margin_attribution, margin_direction
-from agentscope.probes.factors import Columns, RankPoint, RankRule, held_out, strengths
+from agentscope.probes.factors import RankRule
 from agentscope.probes.group_scores import concept_rows
 from agentscope.probes.groups import GroupData, Grouping, find_groups
 from agentscope.records import Decisions
+from agentscope.rollouts import Streams, collect_states
 from tests.toy_networks import ClosedNetwork
 
 FIRST, SECOND, DECOYS = tuple(range(6)), tuple(range(6, 12)), tuple(range(12, 18))
@@ -118,6 +119,20 @@ def test_the_effect_is_what_the_closed_form_says():
     groups = found(grouping=grouping, observations=observations, network=network)
     effect = {tuple(sorted(group.units)): group.effect for group in groups.groups}[FIRST]
     assert effect == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize("name", ["columns-dqn-relu-l0", "columns-dqn-relu-l2"])
+def test_groups_of_a_compiled_network_are_the_units_of_each_column(name):
+    """By its record the choice reads height and holes of each column c from units 2c and 2c + 1; unit 8 is unused."""
+    agent = open_agent(name)
+    streams = Streams(0)
+    states = collect_states(agent.policy, agent.env, streams.episode_seeds("lessons", 100), max_states=3000,
+                            generator=streams.generator("thin"), max_steps=200)  # fmt: skip
+    data = GroupData(agent.env.observe(states.states), agent.decide(states.states), states.episode)
+    for seed in range(3):
+        groups = find_groups(agent.network, "hidden_2", data, grouping=Grouping(of="attributions"),
+                             generator=np.random.default_rng(seed))  # fmt: skip
+        assert {tuple(sorted(group.units)) for group in groups.groups} == {(0, 1), (2, 3), (4, 5), (6, 7)}
 
 
 def test_each_group_names_the_concept_that_it_carries():
@@ -241,42 +256,6 @@ def test_attributions_of_the_last_layer_sum_to_the_lead_over_that_of_the_mean():
     direction, _ = margin_direction(decisions)
     apart = ((activations - activations.mean(axis=0)) @ network.out * direction).sum(axis=1)
     np.testing.assert_allclose(values.sum(axis=1), apart, atol=1e-5)
-
-
-def test_signed_units_split_into_two_columns_and_silent_ones_are_left_out():
-    values = np.array([[2.0, -1.0, 0.0, 0.0], [-4.0, 1.0, 0.0, 3.0]])
-    columns = Columns.of(values, each=True)
-    assert list(zip(columns.unit, columns.sign, strict=True)) == [(0, 1), (0, -1), (1, 1), (1, -1), (3, 1)]
-    read = columns.read(values)
-    assert (read >= 0).all()
-    np.testing.assert_allclose(read[:, 0] - read[:, 1], values[:, 0] / np.sqrt(10), rtol=1e-6)
-    common = Columns.of(values, each=False)
-    np.testing.assert_allclose(common.read(values)[:, 0].max() / common.read(values)[:, 2].max(), 2.0, rtol=1e-6)
-
-
-def test_strengths_and_held_out_variance_are_those_of_row_by_row_least_squares():
-    rng = np.random.default_rng(8)
-    loadings = rng.random((3, 10)) * (rng.random((3, 10)) < 0.6)
-    rows = (rng.random((40, 3)) @ loadings + 0.05 * rng.random((40, 10))).astype(np.float32)
-    slow = np.array([nnls(loadings.T, row)[0] for row in rows.astype(np.float64)])
-    np.testing.assert_allclose(strengths(rows, loadings), slow, atol=0.02)
-    hidden = np.arange(10) < 5
-    wrong = 0.0
-    for out in (hidden, ~hidden):
-        for row in rows.astype(np.float64):
-            strength = nnls(loadings[:, ~out].T, row[~out])[0]
-            wrong += ((row[out] - strength @ loadings[:, out]) ** 2).sum()
-    expected = 1 - wrong / ((rows - rows.mean(axis=0)) ** 2).sum()
-    assert held_out(rows, loadings, hidden, rows.mean(axis=0)) == pytest.approx(expected, abs=0.02)
-
-
-def test_the_rule_takes_the_smallest_rank_near_the_best_stable_one():
-    curve = [RankPoint(2, 0.30, 1.0), RankPoint(3, 0.49, 0.95), RankPoint(4, 0.50, 0.92), RankPoint(5, 0.80, 0.5)]
-    assert RankRule(within=0.02).choose(curve) == 1
-    assert RankRule(within=0.005).choose(curve) == 2
-    assert RankRule(stable=0.4).choose(curve) == 3
-    assert RankRule(stable=0.99).choose(curve) == 0
-    assert RankRule(stable=0.99, least=0.4).choose(curve) is None
 
 
 def test_concepts_are_scored_like_a_count_of_pairs():
