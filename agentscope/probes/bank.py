@@ -35,13 +35,9 @@ class Bank:
 
     @cached_property
     def numbers(self) -> tuple[Term, ...]:
-        """Columns that are counts or numbers and vary."""
-        found = (column for column in self.columns if column.kind in ("count", "number"))
-        return _distinct(
-            number_term(column.text, column.values.astype(np.float64), whole=column.kind == "count", columns=1)
-            for column in found
-            if np.isfinite(column.values).all()
-        )
+        """Columns that are counts, numbers or the codes of choices, and vary."""
+        found = (column for column in self.columns if column.kind != "flag" and np.isfinite(column.values).all())
+        return _distinct(map(_number, found))
 
     @cached_property
     def flags(self) -> tuple[Term, ...]:
@@ -67,6 +63,15 @@ def bank_of(
     return Bank(columns, vocabulary_of(env), np.concatenate([episodes, edited_episodes]), marks)
 
 
+def _number(column: Column) -> Term:
+    values = column.values.astype(np.float64)
+    return number_term(column.text, values, whole=_is_whole(values), columns=1, code=column.kind == "choice")
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    return bool((values == np.rint(values)).all())
+
+
 def _flags(column: Column) -> Iterator[Term]:
     values = column.values
     if column.kind == "flag":
@@ -78,7 +83,7 @@ def _flags(column: Column) -> Iterator[Term]:
             comparison(column.text, "==", label, values == code) for code, label in zip(codes, labels, strict=True)
         )  # fmt: skip
     elif np.isfinite(values).all():
-        for text in thresholds(values, whole=column.kind == "count"):
+        for text in thresholds(values, whole=_is_whole(values)):
             yield comparison(column.text, ">", text, values > float(text))
 
 

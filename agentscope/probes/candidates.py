@@ -155,9 +155,13 @@ class _Sized:
 
 
 def _frontier(choice: Measure, found: tuple[Scored, ...]) -> list[_Sized]:
-    """Expressions of growing size, each better than all shorter ones."""
+    """Expressions of growing size, each better than all shorter ones; for a unit of two values flags only.
+
+    A number may rank such a unit's states perfectly and still not say where it parts them.
+    """
     best: dict[tuple[int, bool], list[Term]] = {}
-    for scored in sorted(found, key=lambda scored: -scored.score):
+    wanted = found if choice.cut is None else [scored for scored in found if scored.term.flag]
+    for scored in sorted(wanted, key=lambda scored: (-round(scored.score, 9), len(scored.term.text))):
         level = best.setdefault((scored.term.columns, scored.term.flag), [])
         if len(level) < READ:
             level.append(choice.risen(scored.term))

@@ -10,6 +10,7 @@ import numpy as np
 from agentscope.language.columns import thresholds
 from agentscope.probes.affine import Rows, Sums
 from agentscope.probes.bank import Bank
+from agentscope.probes.gating import Gate, best_gates
 from agentscope.probes.terms import (
     Term,
     both,
@@ -23,6 +24,7 @@ from agentscope.probes.terms import (
 )
 
 BEAM = 32  # expressions of each size that are built upon
+GATES = 6  # pairs of a number and a flag that are built upon
 CUTS = 12  # constants that are tried beside one expression
 MOST_NUMBERS = 400  # of a bank, the best by themselves, that are joined with others
 
@@ -49,7 +51,7 @@ class Growth:
     def found(self) -> tuple[Scored, ...]:
         """The best expressions of every size and kind, in the order in which they were found."""
         numbers = self._singles(self.bank.numbers)
-        pool = [scored.term for scored in numbers[:MOST_NUMBERS]]
+        pool = [scored.term for scored in numbers if not scored.term.code][:MOST_NUMBERS]
         flags = self._singles(self.bank.flags)
         kept = [numbers[:BEAM], flags[:BEAM]]
         beam, asked = numbers[:BEAM], [scored.term for scored in flags]
@@ -66,6 +68,7 @@ class Growth:
         for _ in (2, 3):
             first = self._joined_flags(first, asked)
             kept.append(first)
+        kept += [self._gated(pool, asked), self._gated(pool, [scored.term for scored in first])]
         return tuple(scored for level in kept for scored in level)
 
     def _singles(self, terms: Sequence[Term]) -> list[Scored]:
@@ -79,9 +82,9 @@ class Growth:
 
     def _joined_numbers(self, beam: Sequence[Scored], pool: Sequence[Term]) -> list[Scored]:
         """Sums, differences, larger and smaller of an expression of the beam and a column."""
-        if not beam or not pool:
+        firsts = [scored.term for scored in beam if not scored.term.code]
+        if not firsts or not pool:
             return []
-        firsts = [scored.term for scored in beam]
         one, other = self.rows.sums(firsts), self.rows.sums(pool)
         values = [(self.rows.stacked(firsts, part), self.rows.stacked(pool, part)) for part in (0, 1)]
         product = np.stack([first.T @ second for first, second in values])
@@ -98,9 +101,13 @@ class Growth:
             ]
             tables.append(np.stack(rows))
         makers = (plus, minus, larger, smaller)
-        return self._materialised(
-            np.stack(tables), lambda kind, at, to: _turned_up(makers[kind], firsts[at], pool[to], self.rows)
-        )  # fmt: skip
+        same = np.array([[first is second for second in pool] for first in firsts])
+        table = np.where(same, -np.inf, np.stack(tables))
+
+        def made(kind: int, at: int, to: int) -> Term:
+            return _turned_up(makers[kind], firsts[at], pool[to], self.rows)
+
+        return self._materialised(table, made)
 
     def _joined_flags(self, beam: Sequence[Scored], pool: Sequence[Term]) -> list[Scored]:
         """`and` of an expression of the beam and a question, each as it is or negated; the rest are their negations."""
@@ -126,19 +133,39 @@ class Growth:
 
         return self._materialised(scores, made)
 
+    def _gated(self, pool: Sequence[Term], flags: Sequence[Term]) -> list[Scored]:
+        """Numbers that are let through while a flag holds: columns, then what the best of them join to."""
+        alone = best_gates(self.rows, pool, flags, BEAM)
+        self.tried += 2 * len(pool) * len(flags)
+        gates = list(alone)
+        for gate in _of_each_flag(alone)[:GATES]:
+            joined = [make(gate.number, column) for make in (plus, minus, larger, smaller) for column in pool]
+            pairs = best_gates(self.rows, joined, [gate.flag], GATES)
+            cut = [term for found in (gate, *pairs[:GATES]) for term in self._clipped(found.number, gate.flag)]
+            gates += pairs + best_gates(self.rows, cut, [gate.flag], GATES)
+            self.tried += 2 * (len(joined) + len(cut))
+        return _best(self._singles([gate.term(self.rows) for gate in gates]))
+
+    def _clipped(self, term: Term, flag: Term | None = None) -> list[Term]:
+        """A number cut off above or below at each of a few constants, and without its sign."""
+        rows = self.rows.parts[0]
+        values = term.values[rows if flag is None else rows[flag.values[rows]]]
+        made: list[Term] = []
+        for text in _constants(values, whole=term.whole):
+            constant = number_term(text, np.array(float(text)), whole=term.whole)
+            made += [larger(constant, term), smaller(constant, term)]
+        return [*made, magnitude(term)] if len(values) and values.min() < 0 < values.max() else made
+
     def _with_constants(self, beam: Sequence[Scored]) -> tuple[list[Scored], list[Scored]]:
         """Numbers of the beam cut off above or below or without their sign, and compared with constants."""
         clipped: list[Term] = []
         tests: list[Term] = []
-        for scored in beam:
-            term = scored.term
-            values = term.values[self.rows.parts[0]]
-            for text in _few(thresholds(values, whole=term.whole)):
-                constant = number_term(text, np.array(float(text)), whole=term.whole)
-                clipped += [larger(constant, term), smaller(constant, term)]
+        for term in (scored.term for scored in beam):
+            clipped += self._clipped(term)
+            if term.code:
+                continue
+            for text in _constants(term.values[self.rows.parts[0]], whole=term.whole):
                 tests.append(comparison(term.text, ">", text, term.values > float(text), term.columns))
-            if len(values) and values.min() < 0 < values.max():
-                clipped.append(magnitude(term))
         return _best(self._singles(clipped)), _best(self._singles(tests))
 
     def _materialised(self, scores: np.ndarray, make: Callable[[int, int, int], Term]) -> list[Scored]:
@@ -153,6 +180,14 @@ class Growth:
         return _best(made)
 
 
+def _of_each_flag(gates: Sequence[Gate]) -> list[Gate]:
+    """The best gate of each flag."""
+    kept: dict[str, Gate] = {}
+    for gate in gates:
+        kept.setdefault(gate.flag.text, gate)
+    return list(kept.values())
+
+
 def _turned_up(make: Callable[[Term, Term], Term], first: Term, second: Term, rows: Rows) -> Term:
     """A difference is written the way round that rises with the unit."""
     term = make(first, second)
@@ -164,10 +199,10 @@ def _turned_up(make: Callable[[Term, Term], Term], first: Term, second: Term, ro
 
 
 def _best(found: Sequence[Scored] | Iterator[Scored]) -> list[Scored]:
-    """The BEAM best; of those that take the same values (up to sign and origin) the one found first."""
+    """The BEAM best; of those that take the same values (up to sign and origin) the shortest."""
     kept: list[Scored] = []
     seen: set[bytes] = set()
-    for scored in sorted(found, key=lambda scored: -scored.score):
+    for scored in sorted(found, key=lambda scored: (-round(scored.score, 9), len(scored.term.text))):
         values = scored.term.values.astype(np.float64)
         apart = values - values[0]
         first = apart[np.flatnonzero(apart)[:1]]
@@ -180,8 +215,10 @@ def _best(found: Sequence[Scored] | Iterator[Scored]) -> list[Scored]:
     return kept
 
 
-def _few(texts: Sequence[str]) -> list[str]:
-    """An even choice of at most CUTS constants."""
-    if len(texts) <= CUTS:
-        return list(texts)
-    return [texts[at] for at in np.linspace(0, len(texts) - 1, CUTS).astype(int)]
+def _constants(values: np.ndarray, *, whole: bool) -> list[str]:
+    """At most CUTS constants that part the values evenly, and 0 where they have both signs."""
+    texts = thresholds(values, whole=whole)
+    if len(texts) > CUTS:
+        texts = [texts[at] for at in np.linspace(0, len(texts) - 1, CUTS).astype(int)]
+    zero = "0" if whole else "0.0"
+    return [*texts, zero] if len(values) and values.min() < 0 < values.max() and zero not in texts else texts

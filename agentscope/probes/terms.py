@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-ATOM, SUM, TEST, AND, OR = range(5)  # how tightly a text binds: what binds less stands in brackets
+ATOM, SUM, TEST, AND, OR, CHOICE = range(6)  # how tightly a text binds: what binds less stands in brackets
 FLIPPED = {">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 Values = Float[np.ndarray, "*states"] | Bool[np.ndarray, "*states"]  # a constant has no axis
 
@@ -20,6 +20,7 @@ class Term:
         opposite: the text of its negation; empty for numbers.
         whole: whether its values are whole numbers, so that constants beside it are written without a point.
         columns: how many columns it is made of.
+        code: whether it is the code of a choice: neither compared nor joined, since labels have no order.
         binds, opposite_binds: how tightly the two texts bind.
     """
 
@@ -27,6 +28,7 @@ class Term:
     values: Values
     whole: bool = False
     columns: int = 1
+    code: bool = False
     binds: int = ATOM
     opposite: str = ""
     opposite_binds: int = ATOM
@@ -92,9 +94,17 @@ def smaller(first: Term, second: Term) -> Term:
     )  # fmt: skip
 
 
-def number_term(text: str, values: Float[np.ndarray, "*states"], *, whole: bool, columns: int = 0) -> Term:
+def chosen(number: Term, flag: Term, other: Term) -> Term:
+    """`number if flag else other`."""
+    values = np.where(flag.values, number.values, other.values)
+    return _number(f"{number.text} if {flag.text} else {other.text}", values, (number, flag, other), CHOICE)
+
+
+def number_term(
+    text: str, values: Float[np.ndarray, "*states"], *, whole: bool, columns: int = 0, code: bool = False
+) -> Term:
     """A constant, or a concept that is a number."""
-    return Term(text, values, whole, columns)
+    return Term(text, values, whole, columns, code)
 
 
 def magnitude(term: Term) -> Term:
@@ -104,7 +114,7 @@ def magnitude(term: Term) -> Term:
 
 def _number(text: str, values: np.ndarray, parts: tuple[Term, ...], binds: int) -> Term:
     whole, columns = all(part.whole for part in parts), sum(part.columns for part in parts)
-    return Term(text, values, whole, columns, binds)
+    return Term(text, values, whole, columns, any(part.code for part in parts), binds)
 
 
 def _within(text: str, binds: int, outer: int) -> str:

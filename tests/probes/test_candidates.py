@@ -100,6 +100,27 @@ def test_three_flags_are_named(bank, h, states):
     np.testing.assert_array_equal(evaluate_expression(parsed, bind_state(LittleEnv()), every), truth)
 
 
+def test_a_number_that_a_flag_lets_through_is_named(bank, h, states):
+    lamp = np.concatenate(states)["lamp"]
+    unit = np.where(lamp, np.maximum(0, h[:, 2] - h[:, 1]), -1.0)
+    found = named(unit, bank)
+    assert found.text == "max(0, height(east) - height(middle)) if lamp() else -1" and found.score > 1 - 1e-9
+    assert_same_values(found, bank, states, unit)
+
+
+def test_a_code_of_a_choice_is_offered_as_it_is_and_never_joined(bank, states):
+    piece = np.concatenate(states)["piece"]
+    found = named(2.0 * piece + 1, bank)
+    assert found.text == "piece()" and found.score == pytest.approx(1)
+    mixed = named(piece + np.concatenate(states)["heights"][:, 0], bank)
+    assert "piece() +" not in mixed.text and "+ piece()" not in mixed.text
+
+
+def test_a_unit_of_two_values_is_named_by_where_it_parts_them(bank, h):
+    """The height itself ranks these states perfectly (AUC 1), but does not say where the unit wakes."""
+    assert named(h[:, 1] > 4, bank).text == "height(middle) > 4"
+
+
 def test_noise_is_not_named_and_says_so(bank):
     unit = np.random.default_rng(3).normal(size=len(bank))
     found = named(unit, bank)
@@ -124,7 +145,7 @@ def test_figures_come_from_episodes_that_neither_searched_nor_chose(bank, h):
 
 
 def test_every_text_that_is_offered_gives_the_values_that_were_scored(bank, h, env, states):
-    """Fifty units at random: R2 is measured once more from the parsed text, on all held-out states by hand."""
+    """Units at random: R2 is measured once more from the parsed text, on all held-out states by hand."""
     binding, every = bind_state(env), np.concatenate(states)
     rng = np.random.default_rng(6)
     for trial in range(12):
