@@ -11,19 +11,30 @@ import numpy as np
 from agentscope.concepts import Concept
 from agentscope.contracts import Network, ProgressCallback, no_progress
 from agentscope.errors import BadOption
+from agentscope.probes.code_length import code_lengths
 from agentscope.probes.fitting import Outcome, Plan, Probed, probe_source, read_held_out
-from agentscope.probes.judging import Ends, LayerScores, first_of_the_best, judged, unscored
+from agentscope.probes.judging import NO_INTERVAL, Ends, LayerScores, first_of_the_best, judged, unscored
 from agentscope.probes.logistic import logistic_outcomes
 from agentscope.probes.measuring import Score, draw_resamples, interval_of
+from agentscope.probes.nonlinear import widened_source
 from agentscope.probes.readouts import Readout, Readouts, every_readout
 from agentscope.probes.ridge import STRENGTHS
 from agentscope.probes.scoring import Scorer, accuracy, constant_score, score, value_scores
 from agentscope.probes.significance import Measured, chance, difference_interval, false_discovery_rates, measure
-from agentscope.probes.sources import RawInput, View, input_source, network_source, random_source, raw_input, view_of
+from agentscope.probes.sources import (
+    RawInput,
+    Source,
+    View,
+    input_source,
+    network_source,
+    random_source,
+    raw_input,
+    view_of,
+)
 from agentscope.probes.splits import split_episodes
 from agentscope.probes.targets import VARIANTS, LabelledStates, Target, draw_donors, make_target
 from agentscope.probes.values import value_rows
-from agentscope.probes.verdicts import HELD, MARGIN, closed_share
+from agentscope.probes.verdicts import HELD, MARGIN, TOP, closed_share
 from agentscope.records import Primitive
 
 Key = tuple[str, str]  # layer, concept
@@ -49,7 +60,8 @@ class ProbeRun:
     """One run over all sources.
 
     Args:
-        depth: intervals for every layer and not for the best alone; each value of a concept with axes by itself.
+        depth: for one concept: intervals for every layer and not for the best alone, each value of a concept with axes
+            by itself, the non-linear readout (of the twins from the layer where it finds most), code lengths.
     """
 
     def __init__(
@@ -57,7 +69,7 @@ class ProbeRun:
         progress: ProgressCallback = no_progress, depth: bool = False,
     ) -> None:  # fmt: skip
         _check_twins(network, twins)
-        split, donors, chosen, drawn, resampling = generator.spawn(5)
+        split, donors, chosen, drawn, resampling, self.order = generator.spawn(6)
         self.data, self.layers, self.depth = data, [layer.name for layer in network.layers], depth
         self.plan = Plan(data, split_episodes(data.episodes, split), draw_donors(data, donors), depth)
         self.resamples = draw_resamples(self.plan.split.episodes, resampling)
@@ -75,6 +87,7 @@ class ProbeRun:
         progress("probes", 1, steps)
         self.twins: list[Mapping[Key, Measured]] = []
         self.twin_readouts: list[Mapping[Key, Readout]] = []
+        self.twins_nonlinear: list[Mapping[Key, float]] = []
         for index, twin in enumerate(twins):
             self._read_twin(twin)
             progress("probes", 2 + index, steps)
@@ -103,10 +116,25 @@ class ProbeRun:
                 scorer = Scorer(self.outcomes[layer, name, variant], self.plan)
                 self.found[layer, name, variant] = replace(found, scorer=scorer)
 
+        self.nonlinear = self._nonlinear(network, self.own) if self.depth else {}
+        source = network_source(network, "network")
+        self.codes = code_lengths(source, self.work, self.plan, generator=self.order) if self.depth else {}
+
     def _read_twin(self, twin: Network) -> None:
         probed = probe_source(network_source(twin, "twin"), self.work, self.plan, ("real",))
         self.twins.append(self._control(probed.outcomes, self.kept))
         self.twin_readouts.append(every_readout(probed, self.plan, anew=False))
+        if self.depth:
+            best = max(self.nonlinear, key=lambda key: self.nonlinear[key], default=("", ""))
+            self.twins_nonlinear.append(self._nonlinear(twin, probed, (best[0],)))
+
+    def _nonlinear(self, network: Network, probed: Probed, layers: Sequence[str] | None = None) -> dict[Key, float]:
+        """Scores of the small non-linear readout, of some layers or of all."""
+        names = self.layers if layers is None else layers
+        source = Source(network.name, lambda observations: network.activations_of(observations, names))
+        widened, work = widened_source(source, [fit for fit in probed.fits if fit.view.layer in names])
+        outcomes = probe_source(widened, work, self.plan, ("real",)).outcomes
+        return {(o.view.layer, o.target.name): score(o, self.plan) for o in outcomes}
 
     def _read_input(self, raw: RawInput) -> None:
         whole, source = View("input", (raw.width,)), input_source(raw)
@@ -138,7 +166,7 @@ class ProbeRun:
         """
         pairs = {name: (self._best(name), self.input["input", name].value) for name in self.targets}
         return {name for name, (best, raw) in pairs.items()
-                if raw >= best - MARGIN and closed_share(best, raw) >= HELD}  # fmt: skip
+                if best - MARGIN <= raw < TOP and closed_share(best, raw) >= HELD}  # fmt: skip
 
     def _read_random(self, raw: RawInput, drawn: np.random.Generator) -> None:
         widths = sorted({view.random_width for view in self.work})
@@ -189,17 +217,20 @@ class ProbeRun:
         twins = [twin[layer, name] for twin in self.twins]
         raw, features = self.input["input", name], self.random[f"random_{self.width[layer]}", name]
         controls = (raw, features, *twins)
-        ends: list[Ends] = [(None, None)] * 3
+        ends: list[Ends] = [NO_INTERVAL] * 3
         if real.scorer is not None:
-            pairs = ((), controls, (task,))
-            found = [difference_interval(real, each, self.resamples) for each in pairs[1:]]
-            ends = [each or (None, None) for each in (interval_of(real.scorer(self.resamples)), *found)]
+            found = [difference_interval(real, each, self.resamples) for each in (controls, (task,))]
+            ends = [each or NO_INTERVAL for each in (interval_of(real.scorer(self.resamples)), *found)]
+        code = self.codes.get((layer, name))
+        twins_nonlinear = [twin[layer, name] for twin in self.twins_nonlinear if (layer, name) in twin]
         return LayerScores(
             outcome.view, Score(real.value, *ends[0]), raw.value, tuple(twin.value for twin in twins), features.value,
             _known(task.value), _known(self.found[layer, name, "shuffled"].value),
             constant_score(outcome.target, self.plan), accuracy(outcome, self.plan), self.fitted.get(name),
             gain_ends=ends[1], selectivity_ends=ends[2],
             p=chance(real, (*controls, task), episodes=self.plan.split.scored_episodes),
+            nonlinear=self.nonlinear.get((layer, name)),
+            nonlinear_untrained=max(twins_nonlinear, default=None), code=code.row(self.resamples) if code else None,
         )  # fmt: skip
 
     def probing(self) -> Probing:

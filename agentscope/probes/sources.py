@@ -26,12 +26,14 @@ class View:
         places: dimensions of the activation that are positions; () reads the layer as a whole.
         axes: their names.
         features: read at each position; dims: columns that are fitted, fewer where the layer is folded.
+        most: dims that are fitted at most; 0: MOST_DIMS.
     """
 
     layer: str
     shape: tuple[int, ...]
     places: tuple[int, ...] = ()
     axes: tuple[str, ...] = ()
+    most: int = 0
 
     @property
     def positions(self) -> int:
@@ -47,7 +49,7 @@ class View:
 
     @property
     def dims(self) -> int:
-        return min(self.features, MOST_DIMS)
+        return min(self.features, self.most or MOST_DIMS)
 
     @property
     def random_width(self) -> int:
@@ -63,7 +65,7 @@ class View:
     def read(self, activations: Shaped[np.ndarray, "states ..."]) -> Float[np.ndarray, "states positions dims"]:
         """What is fitted: arranged activations, folded where they are wide."""
         arranged = self.arrange(activations)
-        if self.features <= MOST_DIMS:
+        if self.features == self.dims:
             return arranged if arranged.dtype.kind == "f" else arranged.astype(np.float32)
         flat = arranged.reshape(-1, self.features)
         return np.asarray((folding(self.features).T @ flat.T).T).reshape(len(arranged), self.positions, MOST_DIMS)

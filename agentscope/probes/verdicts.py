@@ -10,6 +10,7 @@ from agentscope.records import Primitive
 
 MARGIN = 0.05  # design section 6: what counts as better
 HELD = 0.9  # share of what the raw input leaves open that a layer closes which holds the concept (decision 8)
+TOP = 0.99  # a raw input that scores this much leaves nothing to compute
 TIMES = 3.0  # an interchange effect so many times that of untrained twins is learned
 
 Where = Literal["computed", "input", "absent"]
@@ -26,7 +27,7 @@ def where_is(row: Row, *, used: bool = False) -> Where:
 
     A layer must beat both the constant and the control task by .05: against a control task far below the constant
     (R2 of random labels is negative), every failing probe would pass. The raw input has it if it comes within .05;
-    near the top of a scale that says little, so there it must also reach the layer on the very states that it was
+    near the top of a scale that says little, so there it must also come near the layer on the very states that it was
     fitted on. A layer that closes less than HELD of what the raw input leaves open shows something that goes with
     the concept: the concept is computed if the network is found to use it, else absent ("partly" in `decided`).
     """
@@ -36,8 +37,9 @@ def where_is(row: Row, *, used: bool = False) -> Where:
     if raw is None:
         return "computed"
     if raw >= score - MARGIN:
-        fitted = row.get("input_fitted")
-        return "computed" if fitted is not None and closed_share(score, max(raw, fitted)) >= HELD else "input"
+        fitted = row["input_fitted"]
+        beyond = fitted is not None and max(raw, fitted) < TOP and closed_share(score, max(raw, fitted)) >= HELD
+        return "computed" if beyond else "input"
     return "computed" if used or closed_share(score, raw) >= HELD else "absent"
 
 
@@ -54,16 +56,21 @@ def is_partly(row: Row) -> bool:
 def learned(primitive: Primitive) -> bool:
     """Whether training put a computed concept there, rather than the architecture.
 
-    It takes a gain of more than .05 over the best untrained twin, or an interchange effect of at least three times
-    that of the best twin. Nothing can be said without twins.
+    It takes a gain of more than .05 over the best untrained twin that is significant (`Primitive.q`: 5 twins of a
+    few weights differ by more than .05 among themselves), or an interchange effect of at least three times that of
+    the best twin. Nothing can be said without twins.
     """
     if primitive.where != "computed":
         return False
-    score, untrained = primitive.score, primitive.controls.untrained
-    if score is not None and untrained is not None and score - untrained > MARGIN:
+    if primitive.significant and _gains(primitive):
         return True
     effect, theirs = primitive.evidence.interchange, primitive.evidence.interchange_untrained
     return effect is not None and theirs is not None and effect > MARGIN and effect >= TIMES * theirs
+
+
+def _gains(primitive: Primitive) -> bool:
+    score, untrained = primitive.score, primitive.controls.untrained
+    return score is not None and untrained is not None and score - untrained > MARGIN
 
 
 def settle(primitive: Primitive) -> Primitive:
@@ -104,8 +111,10 @@ def _learned(primitive: Primitive, row: Row) -> str:
         return "no untrained twin to compare with"
     twin = f"{_figure(row['untrained'])} in the best untrained twin"
     if not primitive.learned:
-        return f"not learned: {twin}"
-    if row["score"] - row["untrained"] > MARGIN:
+        return f"not learned: {twin}" + (
+            f", which may be chance (q {_figure(primitive.q)})" if _gains(primitive) else ""
+        )
+    if primitive.significant and _gains(primitive):
         return f"learned: {twin}"
     evidence = primitive.evidence
     return (f"learned: interchange {_figure(evidence.interchange)} against {_figure(evidence.interchange_untrained)} "
