@@ -210,7 +210,7 @@ def _groups(episodes: Int[np.ndarray, "states"], generator: np.random.Generator)
     return np.digitize(share, SHARES)[index.ravel()]
 
 
-def _some(rows: Int[np.ndarray, "rows"], generator: np.random.Generator) -> Int[np.ndarray, "rows"]:
+def _some(rows: Int[np.ndarray, "rows"], generator: np.random.Generator) -> Int[np.ndarray, "some"]:
     if len(rows) <= MOST_ROWS:
         return rows
     return np.sort(generator.choice(rows, MOST_ROWS, replace=False))

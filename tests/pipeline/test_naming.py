@@ -8,6 +8,7 @@ import pytest
 from agentscope import pipeline, rollouts
 from agentscope.agents import find_agent
 from agentscope.language import bind_state, evaluate_expression, parse_expression
+from agentscope.pipeline.naming import name_units
 from agentscope.pipeline.running import Run
 from agentscope.probes.bank import Bank, bank_of
 from agentscope.probes.candidates import NamedCandidate, name_unit
@@ -77,3 +78,18 @@ def test_the_second_choice_of_a_wall_follower_is_told_in_words() -> None:
     units = bench.units("hidden_4")
     texts = {found.text for unit in range(7) if (found := bench.name(units, unit)) is not None}
     assert texts & {"wall_right() and not wall_ahead()", "not wall_ahead() and wall_right()"}
+
+
+def test_the_pipeline_names_strong_units_that_no_column_explains() -> None:
+    """Of a wall follower's last layer the recorded units are explained; the others are joins of two or three flags."""
+    agent = pipeline.open_agent("follower-dqn-relu-l0")
+    visited = Run(rollouts.Streams(0), QUICK, lambda *told: None).states(agent, "lessons", 40, 800)
+    importance = {"hidden_4": np.linspace(0.5, 0.1, 7)}
+    rows, again = (name_units(agent, visited, importance, generator=SEED(2), most=9) for _ in range(2))
+    assert rows == again and [row["unit"] for row in rows] == [4, 5]
+    for row in rows:
+        assert row["explains"] and row["score"] == pytest.approx(1) and row["explained"] < 0.5
+        assert row["layer"] == "hidden_4" and row["told"].startswith("named candidate: ") and row["columns"] == 3
+    assert len(name_units(agent, visited, importance, generator=SEED(2), most=1)) == 1
+    weak = {"hidden_4": np.full(7, 0.001)}
+    assert name_units(agent, visited, weak, generator=SEED(2)) == []

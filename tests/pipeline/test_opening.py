@@ -62,6 +62,16 @@ def test_a_file_for_another_environment_is_refused_with_the_place(own: Path) -> 
         pipeline.open_agent("tetris-dqn", concepts=str(own))
 
 
+def test_the_example_of_the_documentation_is_sound(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "adding" / "concepts.md").read_text()
+    (tmp_path / "example.toml").write_text(page.split("```toml")[1].split("```")[0])
+    agent = pipeline.open_agent("tetris-dqn", concepts=str(tmp_path / "example.toml"))
+    assert agent.own_concepts is not None and len(agent.own_concepts.declarations) == 3
+    states = agent.env.reset(np.arange(6))
+    tall = next(concept for concept in agent.env.concepts if concept.name == "tall")  # type: ignore[attr-defined]
+    assert tall.measure(states).shape == (6, 10) and not tall.measure(states).any()
+
+
 def test_labels_come_as_states_that_can_be_probed(tmp_path: Path) -> None:
     plain = pipeline.open_agent("cartpole-ppo")
     observations = plain.env.observe(plain.env.reset(np.arange(60)))
