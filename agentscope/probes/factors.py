@@ -95,7 +95,8 @@ class RankRule:
         rows: rows of a fit at most; half as many are held out.
         within: the smallest stable rank this close to the best stable rank's explained variance is chosen.
         stable: stability from which a rank counts as stable.
-        least: explained variance from which it counts at all; untrained gridworld networks reach .06 to .10.
+        least: explained variance from which it counts at all; untrained twins of keydoor and Tetris agents
+            reach .04 to .13 (but those of CartPole .97: four inputs leave little else).
     """
 
     ranks: Sequence[int] = (2, 3, 4, 5, 6, 8, 10, 12)
@@ -103,7 +104,7 @@ class RankRule:
     rows: int = 1_000
     within: float = 0.02
     stable: float = 0.9
-    least: float = 0.1
+    least: float = 0.15
 
     def choose(self, curve: Sequence[RankPoint]) -> int | None:
         """Index of the chosen rank; None where no rank is stable and explains enough."""
