@@ -17,7 +17,7 @@ from agentscope.probes.growing import Growth, Scored
 from agentscope.probes.terms import Term
 
 MOST_ROWS = 2_500  # states of each kind that the search looks at
-WORTH = 0.01  # of score: what a longer expression must be better by, and never more than what it leaves unexplained
+WORTH = 0.03  # of score: what a longer expression must be better by, and never more than half of what is left
 READ = 10  # of each size, expressions that are measured
 SEARCH, CHOICE, EXAM = range(3)  # what a group of episodes is for
 SHARES = (0.5, 0.7)  # of the episodes, where the second and the third group begin
