@@ -73,8 +73,7 @@ class Evidence:
         no_effect: share of no-effect pairs that flip all the same.
         layer, subspace, rank: where it was measured, e.g. hidden_1, "readout" or "trained" (DAS), 3.
         others_changed: how many other concepts the pairs change, on average.
-        row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone;
-            guarded_control: by that part of random subspaces.
+        row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone.
         score_shift: mean share of the edit's whole effect on the scores that the swap brings about.
         pairs, no_effect_pairs: how many were tested.
         tried: a row for each layer and subspace that was tried, on the episodes that chose.
@@ -96,7 +95,6 @@ class Evidence:
     others_changed: float | None = None
     row_space: float | None = None
     guarded: float | None = None
-    guarded_control: float | None = None
     score_shift: float | None = None
     pairs: int = 0
     no_effect_pairs: int = 0
@@ -317,7 +315,8 @@ class Inspection:
         agent: name, sha256, algorithm, parameters, mode.
         environment: id, kwargs, provides, missing, reward_concepts (None where the environment does not say).
         vocabulary: names of the concepts that a text may call.
-        levels: rows of level, set, agreement, states; empty means: levels 0 and 1, from `fidelity`.
+        levels: rows of level, set, agreement, states of the levels from 2 on; 0 and 1 are written from `fidelity`.
+        residual: what of the network's scores the text leaves: share, verdict, structure, shared, ablated_return.
         baseline: the best text of the same form and size fitted to the optimal values alone:
             agreement_without_near_ties, lines; None where no optimal values are known.
         why: dotted path in report.json -> why that part is null.
@@ -337,6 +336,7 @@ class Inspection:
     fidelity: Fidelity
     noise_floor: NoiseFloor
     levels: tuple[Mapping[str, Any], ...] = ()
+    residual: Mapping[str, Any] | None = None
     findings: tuple[Finding, ...] = ()
     baseline: Mapping[str, Any] | None = None
     why: Mapping[str, str] = field(default_factory=dict)

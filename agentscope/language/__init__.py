@@ -3,6 +3,7 @@
 from agentscope.language.batches import Batch as Batch
 from agentscope.language.binding import Binding as Binding
 from agentscope.language.binding import NetworkBinding as NetworkBinding
+from agentscope.language.binding import ReadLayer as ReadLayer
 from agentscope.language.binding import Readouts as Readouts
 from agentscope.language.binding import StateBinding as StateBinding
 from agentscope.language.binding import bind_network as bind_network
@@ -13,6 +14,7 @@ from agentscope.language.evaluating import Evaluation as Evaluation
 from agentscope.language.evaluating import TextPolicy as TextPolicy
 from agentscope.language.evaluating import evaluate as evaluate
 from agentscope.language.evaluating import evaluate_expression as evaluate_expression
+from agentscope.language.evaluating import rank_actions as rank_actions
 from agentscope.language.extending import ExtendedEnv as ExtendedEnv
 from agentscope.language.extending import extend_environment as extend_environment
 from agentscope.language.headers import LANGUAGE_VERSION as LANGUAGE_VERSION
@@ -29,6 +31,7 @@ from agentscope.language.printing import print_expression as print_expression
 from agentscope.language.printing import print_program as print_program
 from agentscope.language.sizing import Size as Size
 from agentscope.language.sizing import called_concepts as called_concepts
+from agentscope.language.sizing import calls_by_place as calls_by_place
 from agentscope.language.sizing import expression_bits as expression_bits
 from agentscope.language.sizing import measure_size as measure_size
 from agentscope.language.tracing import TracedCall as TracedCall

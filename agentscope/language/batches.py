@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,15 @@ class Chunk:
             self._after[name] = np.ascontiguousarray(np.moveaxis(dense, 0, -1))
         return self._after[name]
 
+    def mixed(self, other: Chunk, names: Collection[str]) -> Chunk:
+        """The same states with the values that another binding measured of these concepts."""
+        made = Chunk(self.binding, self.states)
+        made._legal = self._legal
+        for mine, theirs, own in ((self._here, other._here, made._here), (self._after, other._after, made._after)):
+            own.update({name: values for name, values in mine.items() if name not in names})
+            own.update({name: values for name, values in theirs.items() if name in names})
+        return made
+
     def dtype_of(self, name: str) -> np.dtype[Any]:
         """The dtype of a concept's values, without measuring them."""
         signature = self.binding.vocabulary.signature(name)
@@ -85,6 +95,26 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.states)
+
+    def measure(self, here: Sequence[str], after: Sequence[str] = ()) -> None:
+        """Measure these concepts at once, of the states and of their successors."""
+        for chunk in self.chunks:
+            for name in here:
+                chunk.here(name)
+            for name in after:
+                chunk.after(name)
+            chunk.release()
+
+    def mixed(self, other: Batch, names: Collection[str]) -> Batch:
+        """This batch, but with the values that `other`, cut alike, has measured of these concepts.
+
+        So one text is tried with one primitive read from the network and all others from the state, at no cost.
+        """
+        assert [len(chunk) for chunk in self.chunks] == [len(chunk) for chunk in other.chunks]
+        made = Batch(self.binding, self.states[:0])
+        made.states, made.chunk_states = self.states, self.chunk_states
+        made.chunks = [mine.mixed(theirs, names) for mine, theirs in zip(self.chunks, other.chunks, strict=True)]
+        return made
 
 
 def chunk_states(lane_bytes: int) -> int:

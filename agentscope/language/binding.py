@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,9 @@ from agentscope.contracts import (
 )  # fmt: skip
 from agentscope.errors import ContractBroken, TextError
 from agentscope.language.vocabulary import Signature, Vocabulary, vocabulary_of
+
+ReadLayer = Callable[[np.ndarray, str], np.ndarray]
+"""Observations and the name of a layer -> what the layer puts out, one row a state."""
 
 
 @runtime_checkable
@@ -87,17 +90,21 @@ class StateBinding:
 
 
 class NetworkBinding(StateBinding):
-    """Level 2: every concept is read from the network's own activations."""
+    """Level 2: every concept is read from the network's own activations, but those named `from_state`."""
 
     level = 2
 
-    def __init__(self, network: Network, env: InspectableEnv, readouts: Readouts) -> None:
+    def __init__(
+        self, read_layer: ReadLayer, env: InspectableEnv, readouts: Readouts, from_state: Collection[str] = ()
+    ) -> None:
         super().__init__(env)
-        self.network = network
+        self.read_layer = read_layer
         self.readouts = readouts
+        self.from_state = frozenset(from_state)
 
     def open(self, states: States) -> Reader:
-        return _NetworkReader(self.network, self.readouts, self.vocabulary, self.env.observe(states))
+        read = _NetworkReader(self.read_layer, self.readouts, self.vocabulary, self.env.observe(states))
+        return _EitherReader(super().open(states), read, self.from_state) if self.from_state else read
 
     def successors(self, states: States, actions: Int[np.ndarray, "states"]) -> Reader:
         """Afterstates show the network the current chance values: the draw that follows an action is not its effect."""
@@ -121,12 +128,22 @@ def bind_state(env: InspectableEnv) -> StateBinding:
     return StateBinding(env)
 
 
-def bind_network(network: Network, env: InspectableEnv, readouts: Readouts) -> NetworkBinding:
+def bind_network(
+    network: Network,
+    env: InspectableEnv,
+    readouts: Readouts,
+    *,
+    from_state: Collection[str] = (),
+    read_layer: ReadLayer | None = None,
+) -> NetworkBinding:
     """Bind texts to readouts of the network's activations (level 2).
 
+    Args:
+        from_state: concepts without a readout, which are measured on the state: whoever shows the result says so.
+        read_layer: gives the network's activations of a batch of observations, where they are kept for several uses.
     Raises: ContractBroken: as `bind_state`.
     """
-    return NetworkBinding(network, env, readouts)
+    return NetworkBinding(read_layer or network.activations, env, readouts, from_state)
 
 
 class _StateReader:
@@ -150,9 +167,19 @@ class _StateReader:
         return values
 
 
+class _EitherReader:
+    def __init__(self, state: Reader, network: Reader, from_state: Collection[str]) -> None:
+        self.state, self.network, self.from_state = state, network, from_state
+
+    def read(self, name: str) -> Shaped[np.ndarray, "states ..."]:
+        return self.state.read(name) if name in self.from_state else self.network.read(name)
+
+
 class _NetworkReader:
-    def __init__(self, network: Network, readouts: Readouts, vocabulary: Vocabulary, observations: np.ndarray) -> None:
-        self.network = network
+    def __init__(
+        self, read_layer: ReadLayer, readouts: Readouts, vocabulary: Vocabulary, observations: np.ndarray
+    ) -> None:
+        self.read_layer = read_layer
         self.readouts = readouts
         self.vocabulary = vocabulary
         self.observations = observations
@@ -164,7 +191,7 @@ class _NetworkReader:
         assert signature is not None
         layer = self.readouts.layer_of(name)
         if layer not in self.activations:
-            self.activations[layer] = self.network.activations(self.observations, layer)
+            self.activations[layer] = self.read_layer(self.observations, layer)
         raw = self.readouts.read(name, self.activations[layer])
         values = _shaped(raw, signature, self.vocabulary, len(self.observations))
         if signature.kind in ("count", "choice"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, Shaped
+from jaxtyping import Bool, Float64, Int32, Int64, Shaped
 
 from agentscope.contracts import States
 from agentscope.errors import ContractBroken, TextError
@@ -86,6 +86,31 @@ def evaluate_expression(
         chunk.release()
         start += len(chunk)
     return result
+
+
+def rank_actions(
+    program: tree.Program, binding: Binding, states: States | Batch
+) -> Float64[np.ndarray, "states actions"] | None:
+    """The score that a text gives each action, where all it does is take the best by one; None for other texts.
+
+    An action that the text does not compare, since it is illegal, has -inf.
+
+    Raises: TextError, ContractBroken: as `evaluate`.
+    """
+    last = program.strategy.body[-1]
+    ranks = len(program.strategy.body) == 1 and isinstance(last, tree.Return) and isinstance(last.value, tree.ArgMax)
+    if not ranks or last.value.domain.name != "actions":  # type: ignore[union-attr]
+        return None
+    _refuse_other_vocabulary(program, binding.vocabulary)
+    parts = []
+    for chunk in _batch_for(program.lane_bytes, binding, states).chunks:
+        with np.errstate(all="ignore"):
+            run = _Run(program, chunk, None)
+            keys, active = run.keys(last.value, {}, np.ones(len(chunk), dtype=bool))  # type: ignore[union-attr,arg-type]
+        shape = (binding.vocabulary.actions, len(chunk))
+        parts.append(np.where(np.broadcast_to(active, shape), np.broadcast_to(keys, shape), -np.inf).T)
+        chunk.release()
+    return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, binding.vocabulary.actions))
 
 
 class TextPolicy:

@@ -253,12 +253,16 @@ class Lanes(ABC):
         return found if node.name == "any" else ~found
 
     def argmax(self, node: tree.ArgMax, names: Names, mask: Mask) -> np.ndarray:
+        keys, active = self.keys(node, names, mask)
+        if (mask & ~active.any(axis=0)).any():
+            raise TextError("argmax of nothing: some state has no legal action", node.line, node.column)
+        return first_best(keys, active)
+
+    def keys(self, node: tree.ArgMax, names: Names, mask: Mask) -> tuple[np.ndarray, Mask]:
+        """What argmax compares, and among which members of its domain: along the first axis."""
         depth = self.depth
         variable, active = self.spread(node.domain, mask)
         keys = self.value(node.key, {**names, node.variable: variable}, active)
         self.depth = depth
         shape = np.broadcast_shapes(keys.shape, active.shape, variable.shape)
-        keys, active = np.broadcast_to(keys, shape), np.broadcast_to(active, shape)
-        if (mask & ~active.any(axis=0)).any():
-            raise TextError("argmax of nothing: some state has no legal action", node.line, node.column)
-        return first_best(keys, active)
+        return np.broadcast_to(keys, shape), np.broadcast_to(active, shape)

@@ -13,6 +13,7 @@ from agentscope.language.converting import block, expression
 from agentscope.language.costs import cost_of_expression, cost_of_program
 from agentscope.language.headers import read_header
 from agentscope.language.limits import STRATEGY_LIMITS, Limits
+from agentscope.language.marks import read_marks
 from agentscope.language.names import Scope, fail, place
 from agentscope.language.printing import lines_of_returns
 from agentscope.language.scanning import scan
@@ -36,6 +37,10 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
         read_header(text), tables, functions, vocabulary, lane_bytes=cost.lane_bytes, operations=cost.operations
     )
     check_program(program, limits)
+    calls = (
+        node.name for part in functions for node in tree.walk(part) if isinstance(node, tree.ConceptCall | tree.After)
+    )
+    program = replace(program, marks=read_marks(text, calls))
     arrays = {table.name: table_value(table.value) for table in tables}
     return replace(program, return_lines=lines_of_returns(program), arrays=arrays)
 

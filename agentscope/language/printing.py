@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentscope.language import tree
 from agentscope.language.headers import write_header
+from agentscope.language.marks import marked
 
 COLUMNS = 100
 _PRECEDENCE = {"or": 1, "and": 2, "not": 3}
@@ -16,21 +17,26 @@ _CHOOSE, _COMPARE, _SUM, _PRODUCT, _MINUS, _ATOM = 0, 4, 5, 6, 7, 8
 
 @dataclass
 class _Page:
-    """Lines so far, and where each return stands."""
+    """Lines so far, where each return stands, and the marks that are still to be set."""
 
     indent: int
+    marks: dict[str, str]
     lines: list[str] = field(default_factory=list)
     returns: list[int] = field(default_factory=list)
 
 
-def print_program(program: tree.Program) -> str:
-    """The text of a program, header first; `parse(print_program(p)) == p`."""
-    return "\n".join(_page_of(program).lines) + "\n"
+def print_program(program: tree.Program, marks: Mapping[str, str] | None = None) -> str:
+    """The text of a program, header first; `parse(print_program(p, marks)) == p`.
+
+    Args:
+        marks: what is said of a concept beside its first call, e.g. "input only, gain .02"; None: the program's own.
+    """
+    return "\n".join(_page_of(program, program.marks if marks is None else marks).lines) + "\n"
 
 
 def lines_of_returns(program: tree.Program) -> tuple[int, ...]:
     """Line of each return in the canonical print, by the return's number."""
-    return tuple(_page_of(program).returns)
+    return tuple(_page_of(program, program.marks).returns)
 
 
 def print_expression(value: tree.Expr | tree.Expression) -> str:
@@ -38,9 +44,9 @@ def print_expression(value: tree.Expr | tree.Expression) -> str:
     return "".join(_tokens(value.value if isinstance(value, tree.Expression) else value, 0))
 
 
-def _page_of(program: tree.Program) -> _Page:
+def _page_of(program: tree.Program, marks: Mapping[str, str]) -> _Page:
     deepest = max(_depth(function.body) for function in program.functions)
-    page = _Page(4 if deepest <= 12 else 2 if deepest <= 24 else 1)
+    page = _Page(4 if deepest <= 12 else 2 if deepest <= 24 else 1, dict(marks))
     if program.header is not None:
         page.lines.extend(write_header(program.header).splitlines())
     for table in program.tables:
@@ -73,7 +79,7 @@ def _block(body: Sequence[tree.Statement], depth: int, page: _Page) -> None:
                 _write(f"{statement.name} = ", statement.value, "", depth, page)
             case tree.Return():
                 page.returns.append(len(page.lines) + 1)
-                _write("return ", statement.value, "", depth, page)
+                page.returns[-1] += _write("return ", statement.value, "", depth, page)
             case tree.For():
                 domain = _domain(statement.domain)
                 page.lines.append(f"{' ' * page.indent * depth}for {statement.variable} in {domain}:")
@@ -87,19 +93,31 @@ def _block(body: Sequence[tree.Statement], depth: int, page: _Page) -> None:
                     _block(statement.otherwise, depth + 1, page)
 
 
-def _write(before: str, value: tree.Expr, after: str, depth: int, page: _Page) -> None:
+def _write(before: str, value: tree.Expr, after: str, depth: int, page: _Page) -> int:
+    """One statement with its marks; returns how many lines of marks stand above it."""
+    lines = list(_laid_out(before, value, after, " " * page.indent * depth))
+    above = 0
+    if page.marks:
+        lines, above = marked(lines, value, page.marks, COLUMNS)
+        for node in tree.walk(value):
+            if isinstance(node, tree.ConceptCall | tree.After):
+                page.marks.pop(node.name, None)
+    page.lines.extend(lines)
+    return above
+
+
+def _laid_out(before: str, value: tree.Expr, after: str, margin: str) -> Iterator[str]:
     """One statement: on one line if it fits, else filled inside its own brackets or added ones."""
-    margin = " " * page.indent * depth
     tokens = list(_tokens(value, 0))
     flat = margin + before + "".join(tokens) + after
     if len(flat) <= COLUMNS:
-        page.lines.append(flat)
+        yield flat
         return
     bracketed = isinstance(value, tree.ArgMax | tree.Aggregate | tree.Tuple | tree.ConceptCall | tree.FunctionCall
                            | tree.After | tree.Builtin)  # fmt: skip
     if not bracketed:
         tokens = ["(", *tokens, ")"]
-    page.lines.extend(_filled([margin + before, *tokens, after], margin + "    "))
+    yield from _filled([margin + before, *tokens, after], margin + "    ")
 
 
 def _filled(tokens: Sequence[str], margin: str) -> Iterator[str]:

@@ -57,6 +57,13 @@ def expression_bits(expression: tree.Expression) -> int:
     return counter.bits
 
 
+def calls_by_place(program: tree.Program) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The primitives that a text reads of the state itself, and those that it reads of successors (`after`)."""
+    nodes = [node for function in program.functions for node in tree.walk(function)]
+    here = dict.fromkeys(node.name for node in nodes if isinstance(node, tree.ConceptCall))
+    return tuple(here), tuple(dict.fromkeys(node.name for node in nodes if isinstance(node, tree.After)))
+
+
 class _Counter:
     def __init__(self) -> None:
         self.conditions = 0

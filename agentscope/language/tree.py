@@ -252,6 +252,7 @@ class Program:
         lane_bytes: bound on the memory that one state takes.
         operations: bound on the elementary operations for one state.
         arrays: the tables as they are evaluated, by name.
+        marks: what the text says beside the first call of a concept of the evidence for its use, by concept.
     """
 
     header: Header | None
@@ -262,6 +263,7 @@ class Program:
     lane_bytes: int = field(default=0, compare=False)
     operations: int = field(default=0, compare=False)
     arrays: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    marks: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def strategy(self) -> Function:

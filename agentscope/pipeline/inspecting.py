@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from agentscope import language, probes, rollouts, strategies
+from agentscope import probes, rollouts, strategies
 from agentscope.contracts import (
     Policy,
     ProgressCallback,
@@ -18,17 +18,19 @@ from agentscope.contracts import (
 )  # fmt: skip
 from agentscope.pipeline.checking import file_findings
 from agentscope.pipeline.examining import examine
+from agentscope.pipeline.grounding import ground_strategy
+from agentscope.pipeline.leftover import measure_residual
+from agentscope.pipeline.marking import marked_strategy
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
-from agentscope.pipeline.yardsticks import bound_vocabulary, measure_baseline, noise_floor
+from agentscope.pipeline.yardsticks import bound_vocabulary, measure_baseline, noise_floor, twin_of
 from agentscope.records import Budget, Inspection, StateSet, Strategy
 from agentscope.reports import agent_record, environment_record, run_record
 
 LATER = {
-    "residual": "the split of the scores into strategy and residual is not built yet",
     "decompilation": "decompilation is not built yet",
     "primitives.*.evidence": "no test for use was run: erasure and interchange are not built yet",
-    "levels": "levels 2 and 3 are not built yet",
+    "levels.3": "decompilation is not built yet",
 }
 NEAR_HELD, NEAR_ALL = 0.002, 0.001  # merit given up for a shorter text: held-out marks are noisy, those of all are not
 NO_BASELINE = {"strategy.baseline": "the environment knows no optimal values"}
@@ -46,6 +48,7 @@ def inspect_agent(
         probing = find_primitives(agent, lessons, run)
     with run.stage("extracting the strategy"):
         strategy, search, baseline = extract_strategy(agent, lessons, run)
+    strategy = marked_strategy(strategy, agent, probing.primitives)
     with run.stage("collecting the exam"):
         exam = run.states(agent, "exam", budget.exam, budget.exam_states)  # fresh episodes: nothing was fitted on them
     with run.stage("verifying"):
@@ -54,7 +57,17 @@ def inspect_agent(
         decisions = examination.sheets["network"].decisions
         ceiling = bound_vocabulary(agent, exam, decisions, run)
         floor = noise_floor(agent, lessons, exam, decisions, run)
-    why = {**LATER, **({} if baseline is not None else NO_BASELINE), **_frontier_end(search, budget)}
+    with run.stage("reading the text from the network"):
+        grounding = ground_strategy(agent, strategy.text, lessons, exam, run)
+    with run.stage("measuring the residual"):
+        leftover = measure_residual(agent, strategy.text, lessons, exam, run, twin=twin_of(agent))
+    why = {
+        **LATER,
+        **grounding.why,
+        **leftover.why,
+        **({} if baseline is not None else NO_BASELINE),
+        **_frontier_end(search, budget),
+    }
     return Inspection(
         run=run_record("inspect", seed=seed, budget=budget.name),
         agent=agent_record(agent.network, name=agent.name),
@@ -69,7 +82,9 @@ def inspect_agent(
         baseline=measure_baseline(baseline, agent, examination),
         why=why,
         timings=run.timings,
-        readouts=probing.readouts.to_arrays(),
+        levels=grounding.levels,
+        residual=leftover.block,
+        readouts={**probing.readouts.to_arrays(), **grounding.readouts},
         exam=exam,
         rollouts=examination.rollouts,
     )
@@ -98,20 +113,12 @@ def extract_strategy(
     fitted = strategies.lessons_from(agent.decide, agent.env, states.states, states.episode)
     generator = run.streams.generator("search")
     search = strategies.search_strategy(agent.decide, agent.env, fitted, options=options, generator=generator)
-    strategy = replace(search.strategy, text=signed(search.strategy.text, agent))
-    baseline = None
+    strategy, baseline = search.strategy, None
     if fitted.best is not None:
         bars = replace(options, near=0.0, max_lines=max(strategy.lines, 1), max_constants=max(strategy.constants, 1))
         generator = run.streams.generator("search")
         baseline = strategies.fit_to_optimal(agent.env, fitted, strategy.form, options=bars, generator=generator)
     return strategy, search, baseline
-
-
-def signed(text: str, agent: OpenAgent) -> str:
-    """The canonical print of a text under a header that names environment, arguments and network."""
-    program = language.parse(text, language.vocabulary_of(agent.env), language.STRATEGY_LIMITS)
-    header = language.header_for(agent.env.id, agent.env.kwargs, network=agent.network.sha256, level=1)
-    return language.print_program(replace(program, header=header))
 
 
 def _own_states(agent: OpenAgent, run: Run, policy: Policy) -> tuple[States, np.ndarray]:

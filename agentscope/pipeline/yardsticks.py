@@ -9,7 +9,7 @@ import numpy as np
 
 from agentscope import verification
 from agentscope.agents import finding
-from agentscope.contracts import InspectableEnv, States, action_concepts_of, concepts_of
+from agentscope.contracts import InspectableEnv, Network, States, action_concepts_of, concepts_of
 from agentscope.measures import near_ties, same_class
 from agentscope.pipeline.examining import bound_in
 from agentscope.pipeline.opening import OpenAgent
@@ -36,7 +36,7 @@ def bound_vocabulary(agent: OpenAgent, exam: StateSet, decisions: Decisions, run
 
 def noise_floor(agent: OpenAgent, lessons: StateSet, exam: StateSet, decisions: Decisions, run: Run) -> NoiseFloor:
     """Agreement of a quarter-size neural student, and of the twin from another seed."""
-    from agentscope.agents import Lessons, load_network, train_student
+    from agentscope.agents import Lessons, train_student
 
     taught = agent.decide(lessons.states)
     material = Lessons(agent.env.observe(lessons.states), taught.scores, taught.legal)
@@ -48,14 +48,19 @@ def noise_floor(agent: OpenAgent, lessons: StateSet, exam: StateSet, decisions: 
         )  # fmt: skip
         facts = {"parameters": student.parameters, "plateau": student.plateau, "updates": student.updates,
                  "curve": [list(point) for point in student.curve]}  # fmt: skip
-    other = None
-    twin = agent.card.twin.name if agent.card is not None and agent.card.twin is not None else ""
-    if twin in finding.shipped_agents():
-        other = load_network(finding.find_agent(twin).zip_path, name=twin)
+    other = twin_of(agent)
     return verification.noise_floor(
         agent.env, exam, decisions, student=student.network if student else None, student_facts=facts, other=other,
         generator=run.streams.generator("bootstrap.student"),
     )  # fmt: skip
+
+
+def twin_of(agent: OpenAgent) -> Network | None:
+    """The same agent, trained from another seed, where its card names one that is here."""
+    from agentscope.agents import load_network
+
+    name = agent.card.twin.name if agent.card is not None and agent.card.twin is not None else ""
+    return load_network(finding.find_agent(name).zip_path, name=name) if name in finding.shipped_agents() else None
 
 
 def measure_baseline(

@@ -88,7 +88,8 @@ def build_report(inspection: Inspection, *, command: str = "") -> Report:
         "strategy": _strategy(inspection.strategy, inspection.baseline),
         "fidelity": _fidelity(inspection.fidelity),
         "noise_floor": {"student": inspection.noise_floor.student, "other_seed": inspection.noise_floor.other_seed},
-        "levels": list(inspection.levels) or _levels(inspection.fidelity),
+        "residual": inspection.residual,
+        "levels": _levels(inspection.fidelity, inspection.levels),
         "findings": list(inspection.findings),
         "why": why,
         "timings": dict(inspection.timings),
@@ -164,10 +165,11 @@ def _fidelity(fidelity: Fidelity) -> dict[str, Any]:
     return {name: getattr(fidelity, name) for name in names}
 
 
-def _levels(fidelity: Fidelity) -> list[dict[str, Any]]:
-    """Levels 0 and 1 as far as this version goes; empty where no strategy was measured."""
-    if fidelity.network is None:
+def _levels(fidelity: Fidelity, deeper: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Levels 0 and 1 as fidelity gives them, then the deeper ones; empty where no strategy was measured."""
+    network = fidelity.network
+    if network is None:
         return []
-    states, agreement = fidelity.network.states, fidelity.network.agreement
-    gist = {"level": 0, "set": "network", "agreement": None, "states": states}
-    return [gist, {"level": 1, "set": "network", "agreement": agreement, "states": states}]
+    shown = {"set": "network", "states": network.states}
+    text = {"agreement": network.agreement, "low": network.low, "high": network.high}
+    return [{"level": 0, **shown, "agreement": None}, {"level": 1, **shown, **text}, *map(dict, deeper)]

@@ -66,6 +66,66 @@ def episode_rows(episodes: Row) -> list[tuple[str, str, str]]:
     return rows + [(shown(name.replace("_", " ")), cell(value), "") for name, value in extra.items()]
 
 
+LEVEL_HEAD = ("states", "agreement", "95 %", "loss", "linear readouts only")
+PERCEPTION_HEAD = ("layer", "readout", "its score", "alone from the network", "alone from the state")
+
+
+def level_rows(levels: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Each level that has an agreement, under LEVEL_HEAD."""
+    names = {1: "1 concepts from the state", 2: "2 read from the network", 3: "3 decompilation"}
+    return [
+        (names.get(row["level"], str(row["level"])), f"{row['states']:,}", share(row["agreement"]),
+         interval(row, between="-") if "low" in row else "-", share(row.get("loss")),
+         share(row.get("linear_agreement")))
+        for row in levels if row["agreement"] is not None
+    ]  # fmt: skip
+
+
+def perception_rows(levels: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Level 2 by primitive, the costliest first: agreement with it alone read from the network, and with all but it."""
+    rows = [row for level in levels for row in level.get("perception") or []]
+    rows.sort(key=lambda row: (row["alone"], row["concept"]))
+    return [
+        (shown(row["concept"]), shown(row["layer"]), row["readout"], share(row["score"]), share(row["alone"]),
+         share(row["without"]))
+        for row in rows
+    ]  # fmt: skip
+
+
+def level_notes(levels: Sequence[Row]) -> list[str]:
+    """What level 2 leaves out, and where its readouts come from."""
+    notes = []
+    for row in levels:
+        if row.get("read_from_state"):
+            notes.append(f"Read from the state, for want of a readout: {listed(row['read_from_state'])}.")
+        if row.get("fitted_on"):
+            notes.append(f"Readouts were fitted on {row['fitted_on']}.")
+    return notes
+
+
+def residual_rows(residual: Row) -> list[tuple[str, str, str]]:
+    """What of the scores the text leaves: name, figure, interval."""
+    rows = [("residual's share of the scores' variance", share(residual["share"]), "")]
+    structure, shared, played = (residual[name] for name in ("structure", "shared", "ablated_return"))
+    if structure:
+        rows.append(("predicted on held-out " + structure["held_out"], share(structure["r2"]), interval(structure)))
+        rows.append(("the same of shuffled residuals", share(structure["control"]), ""))
+    if shared:
+        rows.append((f"correlation with {shown(shared['twin'])}", share(shared["correlation"]), interval(shared)))
+    rows.append(("return of the network", figure(played["network"]), ""))
+    rows.append(("without the residual (the text)", figure(played["strategy"]), ""))
+    kept = "without its unpredicted part"
+    return [*rows, (kept, figure(played["strategy_and_predicted"]), interval(played, figure))]
+
+
+def residual_title(residual: Row) -> str:
+    """The verdict in a few words."""
+    shared = residual["shared"]
+    said = {"structure": "has structure", "noise": "is noise", "undecided": "undecided", "nothing left": "next to none"}
+    other = f", {shared['verdict']} with another seed's network" if shared else ""
+    return f"residual of the scores beside the text: {said[residual['verdict']]}{other}"
+
+
 def finding_rows(findings: Sequence[Row]) -> list[tuple[str, str, str]]:
     """Severity, kind and summary of each reason to look twice, the severest first."""
     order = {"high": 0, "medium": 1, "low": 2, "info": 3}

@@ -23,9 +23,13 @@ def write_gist(report: Mapping[str, Any]) -> list[str]:
         report: a finished report; no number is computed here that cannot be read off it.
     Returns: at most ten sentences, failures first.
     """
-    writers = (_failure, _unexplained, _parting, _play, _strategy, _seeing, _optimal, _reward, _bounds, _findings)
-    sentences = [sentence for sentence in (writer(report) for writer in writers) if sentence]
-    return sentences[:LIMIT]
+    writers = (_failure, _unexplained, _parting, _play, _strategy, _grounding, _residual, _seeing, _optimal, _reward,
+               _bounds, _findings)  # fmt: skip
+    said = {writer: sentence for writer in writers if (sentence := writer(report))}
+    for spared in (_reward, _bounds):  # what says least of the network goes first
+        if len(said) > LIMIT:
+            said.pop(spared, None)
+    return list(said.values())[:LIMIT]
 
 
 def percent(share: float) -> str:
@@ -106,6 +110,43 @@ def _strategy(report: Mapping[str, Any]) -> str:
     if strategy["opaque"]:
         sentence += f"; {counted(len(strategy['opaque']), 'part')} of it stay OPAQUE"
     return sentence + "."
+
+
+def _grounding(report: Mapping[str, Any]) -> str:
+    row = next((row for row in report["levels"] or [] if row["level"] == 2 and row["agreement"] is not None), None)
+    if row is None:
+        return ""
+    sentence = (
+        f"With its primitives read from the network's own activations the text agrees in {percent(row['agreement'])}"
+    )
+    if row.get("level_1") is not None:
+        sentence += f" of these states, from the state in {percent(row['level_1'])}"
+    perception = row.get("perception") or []
+    costly = min(perception, key=lambda each: (each["alone"], each["concept"]), default=None)
+    if costly is not None and len(perception) > 1 and costly["alone"] < row["level_1"]:
+        sentence += f"; alone, {costly['concept']} costs most ({percent(costly['alone'])})"
+    if row.get("read_from_state"):
+        sentence += f"; {listed(row['read_from_state'])} could not be read and came from the state"
+    return sentence + "."
+
+
+def _residual(report: Mapping[str, Any]) -> str:
+    residual = report["residual"]
+    if not residual:
+        return ""
+    if residual["verdict"] == "nothing left":
+        return "Beside the text there is next to nothing left in the network's scores."
+    said = {"structure": "structure", "noise": "noise", "undecided": "neither clearly structure nor clearly noise"}
+    sentence = f"What the text leaves of the scores ({percent(residual['share'])} of their variance) is "
+    sentence += said[residual["verdict"]]
+    structure = residual["structure"]
+    if structure:
+        sentence += f": concepts predict {structure['r2']:.3f} of it (R2) on held-out {structure['held_out']}"
+    if residual["shared"]:
+        sentence += f", and another seed's network has it with correlation {residual['shared']['correlation']:.3f}"
+    played = residual["ablated_return"]
+    return (f"{sentence}; without it the return is {figure(played['strategy'])}, without its unpredicted part "
+            f"{figure(played['strategy_and_predicted'])}, with all of it {figure(played['network'])}.")  # fmt: skip
 
 
 def _seeing(report: Mapping[str, Any]) -> str:

@@ -18,6 +18,8 @@ from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
 from agentscope.reports.figures import (
     CONTROLS,
     FRONTIER_HEAD,
+    LEVEL_HEAD,
+    PERCEPTION_HEAD,
     Row,
     agreement_cells,
     baseline_note,
@@ -29,7 +31,12 @@ from agentscope.reports.figures import (
     finding_rows,
     frontier_cells,
     frontier_points,
+    level_notes,
+    level_rows,
+    perception_rows,
     primitive_cells,
+    residual_rows,
+    residual_title,
     size_of,
 )
 from agentscope.reports.sanitising import plain_text
@@ -56,7 +63,8 @@ def report_page(report: Row) -> str:
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     policy += "; base-uri 'none'; form-action 'none'"
     name = _text(f"{report['agent']['name']} in {report['environment']['id']}")
-    sections = (_gist, _strategy, _fidelity, _episodes, _frontier, _primitives, _findings, _comparisons, _reasons, _run)
+    sections = (_gist, _strategy, _fidelity, _episodes, _levels, _residual, _frontier, _primitives, _findings,
+                _comparisons, _reasons, _run)  # fmt: skip
     body = "".join(section(report) for section in sections)
     return f"""<!doctype html>
 <html lang="en">
@@ -130,6 +138,25 @@ def _episodes(report: Row) -> str:
     if not episodes:
         return ""
     return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + _table(("", "mean", "95 %"), episode_rows(episodes))
+
+
+def _levels(report: Row) -> str:
+    levels = report["levels"] or []
+    rows = level_rows(levels)
+    if not rows:
+        return ""
+    perception = perception_rows(levels)
+    by_primitive = _table(("concept", *PERCEPTION_HEAD), perception) if perception else ""
+    notes = "".join(f"<p class=note>{_text(note)}</p>" for note in level_notes(levels))
+    return f"<h2>Levels of zoom</h2>{_table(('level', *LEVEL_HEAD), rows)}{by_primitive}{notes}"
+
+
+def _residual(report: Row) -> str:
+    residual = report["residual"]
+    if not residual:
+        return ""
+    note = f"<p class=note>{_text(residual_title(residual))}</p>"
+    return f"<h2>What the text leaves</h2>{note}{_table(('', 'figure', '95 %'), residual_rows(residual))}"
 
 
 def _frontier(report: Row) -> str:

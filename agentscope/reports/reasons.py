@@ -9,7 +9,9 @@ from agentscope.reports.sanitising import Json
 
 LATER = "not part of this version of AgentScope yet"
 FALLBACKS = (
-    ("residual", f"{LATER}: whether the residual is structure or noise is not measured"),
+    ("residual", "no strategy was measured: run `agentscope inspect`"),
+    ("residual.structure", "there is next to no residual to predict"),
+    ("residual.shared", "the agent has no twin that was trained from another seed"),
     ("decompilation", f"{LATER}: the network is not decompiled"),
     ("vocabulary", "nothing was inspected yet: run `agentscope inspect`"),
     ("vocabulary.ceiling", "concept vectors are mostly unique, so black_box stands in its place"),
@@ -26,7 +28,7 @@ FALLBACKS = (
     ("primitives.*.controls.*", "this control does not apply to the concept or was not run"),
     ("primitives.*", "the concept could not be scored: it does not vary, or it is found in no layer"),
     ("levels", "no strategy was measured: run `agentscope inspect`"),
-    ("levels.*", "level 0 is the gist, which has no agreement of its own"),
+    ("levels.*.agreement", "level 0 is the gist, which has no agreement of its own"),
     ("findings", f"{LATER}: no audit was run"),
     ("findings.*", "this finding has no such part"),
     ("environment.reward_concepts", "the environment does not say which concepts its reward contains"),
@@ -47,7 +49,7 @@ FALLBACKS = (
     ("*", "not measured in this run"),
 )  # the first pattern that fits is taken, so the general ones stand last
 LEVELS_LATER = {
-    "levels.2": f"{LATER}: the text read from the network's own activations",
+    "levels.2": "the text was not read from the network's own activations in this run",
     "levels.3": f"{LATER}: the decompilation",
 }
 
@@ -93,7 +95,8 @@ def with_reasons(document: dict[str, Json]) -> dict[str, Json]:
             fallback = next(text for pattern, text in FALLBACKS if fnmatchcase(path, pattern))
             why[starred(path)] = fallback
     if document.get("levels") is not None:
-        why |= {path: text for path, text in LEVELS_LATER.items() if path not in why}
+        shown = {f"levels.{row['level']}" for row in document["levels"]}  # type: ignore[index,union-attr]
+        why |= {path: text for path, text in LEVELS_LATER.items() if path not in why and path not in shown}
     return {**document, "why": dict(sorted(why.items()))}
 
 

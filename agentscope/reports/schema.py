@@ -180,6 +180,16 @@ class NoiseFloorPart(Part):
     other_seed: float | None
 
 
+class ResidualPart(Part):
+    """What of the network's scores the text leaves, and what that is."""
+
+    share: float
+    verdict: Literal["structure", "noise", "undecided", "nothing left"]
+    structure: Row | None
+    shared: Row | None
+    ablated_return: Row
+
+
 class LevelPart(Part):
     """One level of zoom."""
 
@@ -226,7 +236,7 @@ class ReportModel(Part):
     strategy: StrategyPart | None
     fidelity: FidelityPart | None
     noise_floor: NoiseFloorPart | None
-    residual: Row | None
+    residual: ResidualPart | None
     levels: list[LevelPart] | None
     decompilation: Row | None
     findings: list[FindingPart] | None

@@ -14,6 +14,8 @@ from rich.text import Text
 from agentscope.reports.figures import (
     CONTROLS,
     FRONTIER_HEAD,
+    LEVEL_HEAD,
+    PERCEPTION_HEAD,
     Row,
     agreement_cells,
     baseline_note,
@@ -25,7 +27,12 @@ from agentscope.reports.figures import (
     finding_rows,
     frontier_cells,
     frontier_points,
+    level_notes,
+    level_rows,
+    perception_rows,
     primitive_cells,
+    residual_rows,
+    residual_title,
     share,
     shown,
     size_of,
@@ -50,6 +57,10 @@ def _parts(report: Row) -> Iterator[RenderableType]:
         yield from strategy_view(report["strategy"])
     if report["fidelity"]:
         yield from fidelity_view(report["fidelity"])
+    if report["levels"]:
+        yield from levels_view(report["levels"])
+    if report["residual"]:
+        yield residual_table(report["residual"])
     if report["strategy"] and report["strategy"]["frontier"]:
         yield frontier_table(report["strategy"])
     if report["primitives"]:
@@ -100,6 +111,30 @@ def episodes_table(episodes: Row) -> Table:
     for name in ("mean", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in episode_rows(episodes):
+        _row(table, *row)
+    return table
+
+
+def levels_view(levels: Sequence[Row]) -> Iterator[RenderableType]:
+    """Agreement level by level, and what reading each primitive from the network costs."""
+    yield _columns_table("levels of zoom", "level", LEVEL_HEAD, level_rows(levels))
+    rows = perception_rows(levels)
+    if rows:
+        yield _columns_table("level 2 by primitive, costliest first", "concept", PERCEPTION_HEAD, rows)
+    for note in level_notes(levels):
+        yield Text(shown(note), style="dim")
+
+
+def residual_table(residual: Row) -> Table:
+    """Whether what the text leaves of the scores is structure or noise, and what it does to play."""
+    return _columns_table(residual_title(residual), "", ("figure", "95 %"), residual_rows(residual))
+
+
+def _columns_table(title: str, head: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = _table(title, head=head)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in rows:
         _row(table, *row)
     return table
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agentscope.errors import ContractBroken, TextError
-from agentscope.language import bind_network, evaluate, parse
+from agentscope.language import Batch, bind_network, bind_state, evaluate, parse
 
 TEXT = "def strategy(state):\n    return argmax(actions, key=lambda a: -after(a, height, west) + total(a))\n"
 
@@ -31,6 +31,18 @@ class Echo:
 
     def weights(self):
         return {}
+
+    def reading_weights(self, layer):
+        return None
+
+    def activations_of(self, observations, layers):
+        return {layer: self.activations(observations, layer) for layer in layers}
+
+    def scores_with(self, observations, outputs, legal=None):
+        raise AssertionError("a text is read from activations")
+
+    def pull_back(self, observations, layer, outputs, cotangents):
+        raise AssertionError("a text is read from activations")
 
     def activations(self, observations, layer):
         assert layer == "trunk"
@@ -111,3 +123,37 @@ def test_a_readout_of_the_wrong_shape_breaks_the_contract(env, vocabulary, state
     with pytest.raises(ContractBroken, match="height has shape"):
         evaluate(parse("def strategy(state):\n    return height(0) % 4\n", vocabulary),
                  bind_network(Echo(), env, Flat()), states)  # fmt: skip
+
+
+def test_concepts_without_a_readout_are_measured_on_the_state(env, states, vocabulary):
+    class NoHeights(Readouts):
+        def read(self, concept, activations):
+            assert concept != "height"
+            return super().read(concept, activations)
+
+    bound = bind_network(Echo(), keeping_chance(env), NoHeights(), from_state=("height",))
+    program = parse("def strategy(state):\n    return height(west) if lamp() else 3\n", vocabulary)
+    states = states.copy()
+    states["heights"][:, 0], states["lamp"] = 2, True
+    assert set(evaluate(program, bound, states).actions.tolist()) == {2}
+
+
+def test_one_primitive_at_a_time_comes_from_the_network(env, states, vocabulary):
+    class Opposite(Readouts):
+        def read(self, concept, activations):
+            values = super().read(concept, activations)
+            return 1 - values if concept == "lamp" else values * 0
+
+    program = parse("def strategy(state):\n    return 1 if lamp() and height(west) > 0 else 0\n", vocabulary)
+    states = states.copy()
+    states["heights"][:, 0], states["lamp"] = 2, False
+    network = bind_network(Echo(), keeping_chance(env), Opposite())
+    batches = [Batch(binding, states, lane_bytes=program.lane_bytes) for binding in (bind_state(env), network)]
+    for batch in batches:
+        batch.measure(("lamp", "height"))
+    mine, theirs = batches
+    found = {}
+    for names in ((), ("lamp",), ("height",), ("lamp", "height")):
+        found[names] = set(evaluate(program, mine.binding, mine.mixed(theirs, names)).actions.tolist())
+    assert found == {(): {0}, ("lamp",): {1}, ("height",): {0}, ("lamp", "height"): {0}}
+    assert set(evaluate(program, mine.binding, mine).actions.tolist()) == {0}  # the batch itself stays as it was

@@ -24,6 +24,7 @@ from agentscope.language import (
     parse,
     parse_expression,
     print_program,
+    rank_actions,
 )  # fmt: skip
 
 START = "def strategy(state):\n"
@@ -292,3 +293,16 @@ def test_the_line_is_that_of_the_canonical_print(vocabulary, binding, states):
     lines = print_program(program).splitlines()
     assert {lines[line - 1].strip() for line in found.lines} == {"return wait", "return put_left"}
     assert (evaluate(parse(print_program(program), vocabulary), binding, states).lines == found.lines).all()
+
+
+def test_the_scores_behind_an_argmax_are_what_it_compares(env, vocabulary):
+    states = np.concatenate([state(env, (3, 1, 2)), state(env, (0, 12, 5))])
+    text = "def key(a):\n    return -2 * total(a) + a\n\ndef strategy(state):\n    return argmax(actions, key=lambda a: key(a))\n"
+    program = parse(text, vocabulary)
+    scores = rank_actions(program, bind_state(env), states)
+    total = {concept.name: concept for concept in env.action_concepts}["total"].measure(states)
+    legal = env.legal_actions(states)
+    assert np.array_equal(scores, np.where(legal, -2.0 * total + np.arange(4), -np.inf))
+    assert scores.argmax(axis=1).tolist() == evaluate(program, bind_state(env), states).actions.tolist()
+    tree = parse("def strategy(state):\n    return 1 if lamp() else argmax(actions, key=lambda a: a)\n", vocabulary)
+    assert rank_actions(tree, bind_state(env), states) is None

@@ -197,3 +197,48 @@ def test_the_example_of_the_manual_is_canonical():
     manual = (Path(__file__).parents[2] / "docs" / "language.md").read_text(encoding="utf-8")
     text = manual.split("```python\n")[1].split("```")[0]
     assert print_program(parse(text, tetris)) == text
+
+
+MARKED = [
+    (START + "    return 1 if lamp() else 2\n", {"lamp": "input only, gain .02"},
+     START + "    return 1 if lamp() else 2  # network: input only, gain .02 (lamp)\n"),
+    (START + "    x = height(0)\n    return 1 if height(1) > x and lamp() else 2\n",
+     {"height": "not found, gain -.01", "lamp": "computed, not found used"},
+     START + "    x = height(0)  # network: not found, gain -.01 (height)\n"
+     "    return 1 if height(1) > x and lamp() else 2  # network: computed, not found used (lamp)\n"),
+    (START + "    return argmax(actions, key=lambda a: after(a, height, west) + lifted(a, west))\n",
+     {"height": "not found", "lifted": "input only, gain .00"},
+     START + "    # network: not found (height)\n    # network: input only, gain .00 (lifted)\n"
+     "    return argmax(actions, key=lambda a: after(a, height, west) + lifted(a, west))\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "marks", "expected"), MARKED)
+def test_a_concept_not_found_used_is_marked_where_it_is_first_called(text, marks, expected, vocabulary):
+    program = parse(text, vocabulary)
+    printed = print_program(program, marks)
+    assert printed == expected
+    again = parse(printed, vocabulary)
+    assert again == program and again.marks == marks
+    assert print_program(again) == printed  # it keeps its marks
+    assert measure_size(again) == measure_size(program)
+
+
+def test_marks_move_the_numbers_of_the_deciding_lines(vocabulary):
+    printed = print_program(parse(MARKED[2][0], vocabulary), MARKED[2][1])
+    assert parse(printed, vocabulary).return_lines == (4,)
+
+
+def test_marks_keep_long_statements_within_the_page(vocabulary):
+    terms = " + ".join(f"{n} * total(a) + {n} * after(a, height, east)" for n in range(10, 16))
+    text = START + f"    return argmax(actions, key=lambda a: {terms})\n"
+    marks = {"total": "input only, gain .02", "height": "computed, not found used"}
+    printed = print_program(parse(text, vocabulary), marks)
+    assert max(map(len, printed.splitlines())) <= 100
+    assert printed.count("# network:") == 2
+    assert parse(printed, vocabulary) == parse(text, vocabulary)
+
+
+def test_comments_that_are_no_marks_are_dropped(vocabulary):
+    text = START + "    return 1 if lamp() else 2  # network: whatever <b>; input only (heights); used (height)\n"
+    assert parse(text, vocabulary).marks == {}

@@ -52,6 +52,21 @@ def test_another_seed_gives_other_bytes(cartpole: pipeline.OpenAgent, inspection
 def test_use_is_untested_and_later_parts_are_null_with_their_reason(inspection: Inspection) -> None:
     report = reports.build_report(inspection)
     assert {row["use"] for row in report["primitives"]} == {"untested"}
-    assert [row["level"] for row in report["levels"]] == [0, 1]
+    assert [row["level"] for row in report["levels"]] == [0, 1, 2] and "levels.3" in report["why"]
+    assert {"residual", "levels.2"}.isdisjoint(report["why"])
     assert report["decompilation"] is None and "not built yet" in report["why"]["decompilation"]
-    assert report["residual"] is None and "not built yet" in report["why"]["residual"]
+
+
+def test_level_2_and_the_residual_of_every_kind_of_network(inspected_twice: Twice) -> None:
+    agent, inspection, _ = inspected_twice
+    report = reports.build_report(inspection)
+    assert inspection.strategy is not None
+    row = report["levels"][2]
+    assert (row["level"], row["set"]) == (2, "network") and 0 <= row["low"] <= row["agreement"] <= row["high"] <= 1
+    read = {each["concept"] for each in row["perception"]}
+    assert read | set(row["read_from_state"]) == set(inspection.strategy.primitives)
+    assert all(f"level2.{name}.weights" in inspection.readouts for name in read)
+    assert report["residual"]["verdict"] in ("structure", "noise", "undecided", "nothing left")
+    twin = agent.card is not None and agent.card.twin is not None
+    assert (report["residual"]["shared"] is not None) == (twin and report["residual"]["verdict"] != "nothing left")
+    assert report["residual"]["ablated_return"]["n"] == 12

@@ -21,6 +21,24 @@ from agentscope.records import (
 
 TEXT = "def strategy(state) -> action:\n    if holes() > 3:\n        return 1\n    return 0\n"
 
+PERCEPTION = ({"concept": "holes", "layer": "q_net.0", "readout": "non-linear", "score": 0.8125, "alone": 0.84375,
+               "without": 0.859375},
+              {"concept": "height", "layer": "q_net.0", "readout": "linear", "score": 0.71875, "alone": 0.8671875,
+               "without": 0.8515625})  # fmt: skip
+LEVEL_2 = {"level": 2, "set": "network", "agreement": 0.828125, "states": 1000, "low": 0.8, "high": 0.85,
+           "level_1": 0.8828125, "loss": 0.0546875, "linear_agreement": 0.734375, "fitted_on": "lessons",
+           "read_from_state": ["lamp"], "perception": PERCEPTION, "readouts_sha256": "cd" * 32}  # fmt: skip
+RESIDUAL = {"share": 0.3125, "map": "choice", "verdict": "structure",
+            "structure": {"r2": 0.4375, "low": 0.4, "high": 0.5, "states": 500, "episodes": 40, "control": 0.015625,
+                          "held_out": "episodes"},
+            "shared": {"correlation": 0.65625, "low": 0.6, "high": 0.7, "states": 500, "episodes": 40, "twin": "toy-2",
+                       "verdict": "shared"},
+            "ablated_return": {"network": 30.25, "strategy": 27.75, "strategy_and_predicted": 29.5, "low": 27.0,
+                               "high": 31.0, "n": 20, "steps": 150,
+                               "difference": Interval(-2.5, -3.0, -2.0, 20),
+                               "difference_predicted": Interval(-0.75, -1.5, 0.25, 20)},
+            "thresholds": {"structure": 0.1, "shared": 0.2, "nothing": 0.01}}  # fmt: skip
+
 
 def primitive(concept: str, where: str, gain: float | None) -> Primitive:
     layers = ({"layer": "q_net.0", "score": 0.9, "input": 0.4, "untrained": 0.6, "gain": gain},)
@@ -61,6 +79,8 @@ def inspection() -> Inspection:
                           why={"strategy": "the text left the states that can be simulated"}),
         noise_floor=NoiseFloor({"parameters": 300, "plateau": False, "agreement": 0.90625, "without_near_ties": 0.95},
                                None),
+        levels=(LEVEL_2,),
+        residual=RESIDUAL,
         findings=(Finding("loader", "file-anomaly", "low", "the text and the blob name two activations"),),
         timings={"probes": 1.5},
         readouts={"holes/weights": np.arange(3.0)},

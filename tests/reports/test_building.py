@@ -56,8 +56,14 @@ def test_every_null_has_a_reason_and_the_record_s_own_comes_first(inspection):
     assert unexplained(report) == []
     assert report["why"]["fidelity.strategy"] == "the text left the states that can be simulated"
     assert "cannot enumerate" in report["why"]["fidelity.reachable"]
-    for path in ("residual", "decompilation", "levels.2", "levels.3", "primitives.*.evidence.erasure"):
+    for path in ("decompilation", "levels.3", "primitives.*.evidence.erasure"):
         assert "not part of this version" in report["why"][path]
+    assert not {"residual", "levels.2"} & set(report["why"])
+    bare = build_report(dataclasses.replace(inspection, levels=(), residual=None))
+    assert "was not read from the network" in bare["why"]["levels.2"] and "no strategy" in bare["why"]["residual"]
+    shared = {**inspection.residual, "shared": None, "structure": None, "verdict": "nothing left"}
+    alone = build_report(dataclasses.replace(inspection, residual=shared))
+    assert "no twin" in alone["why"]["residual.shared"] and "next to no residual" in alone["why"]["residual.structure"]
 
 
 def test_an_empty_report_explains_all_that_it_lacks(inspection):
@@ -66,10 +72,19 @@ def test_an_empty_report_explains_all_that_it_lacks(inspection):
     assert unexplained(report) == []
 
 
-def test_levels_0_and_1_are_there_and_level_0_has_no_agreement(inspection):
+def test_levels_0_to_2_are_there_and_level_0_has_no_agreement(inspection):
     levels = build_report(inspection)["levels"]
-    assert [row["level"] for row in levels] == [0, 1]
-    assert levels[0]["agreement"] is None and levels[1]["agreement"] == 0.875
+    assert [row["level"] for row in levels] == [0, 1, 2]
+    assert levels[0]["agreement"] is None and levels[1]["agreement"] == 0.875 and levels[1]["low"] == 0.86
+    assert levels[2]["agreement"] == 0.828125 and levels[2]["perception"][0]["concept"] == "holes"
+
+
+def test_the_residual_is_written_with_its_verdict_and_a_verdict_that_is_none_is_refused(inspection):
+    report = build_report(inspection)
+    assert report["residual"]["verdict"] == "structure" and report["residual"]["shared"]["twin"] == "toy-2"
+    assert report["residual"]["ablated_return"]["difference"]["mean"] == -2.5
+    with pytest.raises(ValidationError):
+        build_report(dataclasses.replace(inspection, residual={**inspection.residual, "verdict": "perhaps"}))
 
 
 def test_the_same_inspection_gives_the_same_bytes_and_another_gives_others(inspection):

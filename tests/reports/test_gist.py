@@ -47,12 +47,34 @@ def test_every_number_of_the_gist_comes_from_the_report(inspection):
             assert any(abs(value - number) <= 0.051 for number in known), (printed, sentence)
 
 
+def test_what_reading_from_the_network_costs_and_what_the_residual_is(inspection):
+    gist = " ".join(build_report(inspection)["gist"])
+    assert (
+        "the network's own activations the text agrees in 82.8%" in gist and "alone, holes costs most (84.4%)" in gist
+    )
+    assert "lamp could not be read and came from the state" in gist
+    assert "(31.2% of their variance) is structure" in gist and "correlation 0.656" in gist
+    assert "without it the return is 27.75, without its unpredicted part 29.5, with all of it 30.25." in gist
+    none = {**inspection.residual, "verdict": "nothing left"}
+    told = " ".join(build_report(dataclasses.replace(inspection, residual=none, levels=()))["gist"])
+    assert "next to nothing left in the network's scores" in told and "own activations" not in told
+
+
+def test_beyond_ten_sentences_what_says_least_of_the_network_goes(inspection):
+    network = dataclasses.replace(inspection.fidelity.network, equally_good=0.9375)
+    full = dataclasses.replace(inspection, fidelity=dataclasses.replace(inspection.fidelity, network=network))
+    gist = build_report(full)["gist"]
+    assert len(gist) == 10
+    assert gist[-1].startswith("To look at twice") and not any("by hand" in sentence for sentence in gist)
+
+
 def test_what_the_reward_contained_is_said_in_each_of_three_cases(inspection):
     for contained, words in (
         (["holes"], "by hand: holes"), ([], "none of the named concepts"), (None, "does not say which concepts"),
     ):  # fmt: skip
         environment = {**inspection.environment, "reward_concepts": contained}
-        gist = " ".join(build_report(dataclasses.replace(inspection, environment=environment))["gist"])
+        shorter = dataclasses.replace(inspection, environment=environment, levels=(), findings=())
+        gist = " ".join(build_report(shorter)["gist"])
         assert words in gist
 
 

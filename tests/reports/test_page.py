@@ -86,5 +86,11 @@ def test_the_page_shows_what_the_terminal_shows(inspection):
         "absent",
         "30.5",
         "Strategy",
+        "2 read from the network",
+        "0.800-0.850",
+        "non-linear",
+        "Read from the state, for want of a readout: lamp",
+        "has structure, shared with another seed",
+        "correlation with toy-2",
     ):
         assert words in page, words

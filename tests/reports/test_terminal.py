@@ -19,8 +19,15 @@ def shown(view, width=100, terminal=False):
 def test_the_view_holds_gist_strategy_and_tables_within_100_columns(inspection):
     text = shown(report_view(build_report(inspection)))
     assert max(len(line) for line in text.splitlines()) <= 100
-    for words in ("The agent fails in 5%", "if holes() > 3:", "0.875", "0.860-0.890", "identical episodes", "> tree"):
+    for words in ("The agent fails in 5%", "if holes() > 3:", "0.875", "0.860-0.890", "identical episodes", "> tree",
+                  "2 read from the network", "0.800-0.850", "non-linear",
+                  "Read from the state, for want of a readout: lamp", "has structure, shared with another seed", "correlation with toy-2", "29.5"):  # fmt: skip
         assert words in text, words
+
+
+def test_without_level_2_and_residual_nothing_is_said_of_them(inspection):
+    text = shown(report_view(build_report(dataclasses.replace(inspection, levels=(), residual=None))))
+    assert "1 concepts from the state" in text and "level 2 by primitive" not in text and "residual" not in text
 
 
 def test_what_is_least_explained_stands_first(inspection):

@@ -16,7 +16,7 @@ from agentscope_envs.tetris import kernels
 from agentscope_envs.tetris.concepts import action_concepts, cell_concepts, state_concepts
 from agentscope_envs.tetris.editing import edit_boards
 from agentscope_envs.tetris.past import PAST_PIECES, Past
-from agentscope_envs.tetris.pieces import MASKS, PIECES
+from agentscope_envs.tetris.pieces import MASKS, PIECES, WIDTHS
 from agentscope_envs.tetris.rendering import draw_cells
 from agentscope_envs.tetris.rewards import choose_rewards
 from agentscope_envs.tetris.shown import SHOWN_ROWS
@@ -144,6 +144,18 @@ class Tetris:
         after = self.past.remember(states, self.upcoming.draw_next(states, moved, self.width))
         died = outcomes[:, 1] > 0
         return Transition(after, self.rewards.total(outcomes), died, (after["placed"] >= self.max_pieces) & ~died)
+
+    def with_chance_of(self, successors: States, states: States) -> States:
+        """The successors as if the draw after the action had changed nothing: what they show is the action's effect.
+
+        The pose of the falling piece stays too, pushed back onto the board where another piece falls.
+        """
+        kept = successors.copy()
+        self.upcoming.keep_drawn(kept, states)
+        kept["pose_rotation"] = states["pose_rotation"]
+        fits = self.width - WIDTHS[kept["piece"], kept["pose_rotation"]]
+        kept["pose_column"] = np.minimum(states["pose_column"], fits)
+        return kept
 
     def _plain(self, states: States) -> States:
         """The states without what options add: the kernels, compiled for each dtype, then know one dtype only."""

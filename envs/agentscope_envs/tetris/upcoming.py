@@ -91,6 +91,18 @@ class Upcoming:
             after["bag"] = _without(np.where(before["bag"] == 0, FULL_BAG, before["bag"]), after["piece"])
         return after
 
+    def keep_drawn(self, after: States, states: States) -> None:
+        """Give successors what the draw after the action decides as it was before, in place.
+
+        Without a preview that is the falling piece with all that follows it; else the last next piece only, since the
+        others were known and have moved up.
+        """
+        if self.preview:
+            after["next_pieces"][:, -1] = states["next_pieces"][:, -1]
+            return
+        for name in {"piece", "draw", "next_pieces", "bag"} & set(states.dtype.names or ()):
+            after[name] = states[name]
+
     def _draw(self, states: States, width: int, known: int) -> None:
         pieces = np.concatenate([states["piece"][:, None], states["next_pieces"]], axis=1)
         poses = np.empty((len(states), 2), dtype=np.uint8)

@@ -127,6 +127,13 @@ class WalkingWorld:
         transition = Transition(*(np.concatenate(column) for column in columns))
         return Outcomes(np.concatenate(parents), np.concatenate(weights), transition)
 
+    def with_chance_of(self, successors: States, states: States) -> States:
+        """The successors with the lamp as it was, where chance may change it after a step."""
+        kept = successors.copy()
+        if self.rules.lamp_change > 0:
+            kept["lamp"] = states["lamp"]
+        return kept
+
     def legal_actions(self, states: States) -> Bool[np.ndarray, "states actions"]:
         """Every move may be tried everywhere; walking into a wall is waiting."""
         return np.ones((len(states), len(MOVES)), dtype=bool)

@@ -107,6 +107,18 @@ class TetrisMoves:
         rewards = self.rewards.total(outcomes[:, :5], outcomes[:, kernels.PLACED])
         return Transition(after, rewards, terminated, (after["placed"] >= self.max_pieces) & ~terminated)
 
+    def with_chance_of(self, successors: States, states: States) -> States:
+        """The successors as if no other piece had been drawn: where one came to rest, the same appears at the top.
+
+        It keeps its rotation and column. Whether the game is over stays as it is.
+        """
+        kept = successors.copy()
+        drawn = np.flatnonzero(successors["draw"] != states["draw"])
+        for name in ("draw", "piece", "rotation", "column"):
+            kept[name][drawn] = states[name][drawn]
+        kept["top"][drawn] = 0
+        return kept
+
     def equivalent_actions(self, states: States) -> Int16[np.ndarray, "states actions"]:
         """The smallest action that leaves the same board and piece, e.g. `left` for `right` in a shaft."""
         after, outcomes = every_move(states, self.width)
