@@ -143,11 +143,13 @@ class Layer:
     Attributes:
         shape: of one state's activation, without the batch axis.
         axis: environment axis for each dimension, "" where there is none, e.g. ("", "columns").
+        coded: it holds the input cell by cell, in another code: nothing is put together there yet.
     """
 
     name: str
     shape: tuple[int, ...]
     axis: tuple[str, ...] = ()
+    coded: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,10 @@ class Network(Protocol):
         self, observations: np.ndarray, layer: str, outputs: np.ndarray, cotangents: Float[np.ndarray, "states actions"]
     ) -> Float[np.ndarray, "states ..."]:
         """Gradient of sum(cotangents * scores) with respect to the layer's output, where that is `outputs`."""
+        ...
+
+    def reading_weights(self, layer: str) -> Float[np.ndarray, "readers units"] | None:
+        """Weights by which the next dense layer reads this one, flattened; None where something else comes next."""
         ...
 
     def weights(self) -> Mapping[str, np.ndarray]:

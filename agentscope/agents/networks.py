@@ -78,8 +78,9 @@ class SB3Network:
                 name,
                 found[name].shape[1:],
                 axis if len(axis) == found[name].ndim - 1 else ("",) * (found[name].ndim - 1),
+                isinstance(module, torch.nn.Embedding | torch.nn.Identity) and name == "cells",
             )
-            for name, _, axis in self.pathway.layers
+            for name, module, axis in self.pathway.layers
         )
 
     @cached_property
@@ -94,6 +95,27 @@ class SB3Network:
         """Parameters and buffers on the way to the scores, by SB3's names (targets and critics left out)."""
         state = self.policy.state_dict()
         return {name: state[name].numpy().copy() for name in state if name in self._own_names}
+
+    def reading_weights(self, layer: str) -> Float[np.ndarray, "readers units"] | None:
+        """Weights by which the next dense layer reads this one, flattened; None where something else comes next.
+
+        Those of the scores are measured from their mean: what all actions share decides nothing.
+        """
+        names = [name for name, _, _ in self.pathway.layers]
+        last = len([name for name in names if not name.startswith("hidden_") and name != "scores"]) - 1
+        index = names.index(layer)
+        if index < last or layer == "scores":
+            return None
+        dense = [*(self.pathway.hidden[i] for i in range(0, len(self.pathway.hidden), 2)), self.pathway.head]
+        weights = dense[index - last].weight.detach().numpy().astype(np.float64)
+        if index - last < len(dense) - 1:
+            return np.asarray(weights)
+        heads = weights.reshape(self.spec.quantiles, self.actions, -1).mean(axis=0) if self._quantile else weights
+        return np.asarray(heads - heads.mean(axis=0))
+
+    @property
+    def _quantile(self) -> bool:
+        return self.spec.quantiles > 1 or self.algorithm == "QRDQN"
 
     @cached_property
     def parameters(self) -> int:
@@ -314,7 +336,7 @@ class SB3Network:
         features = preprocess_obs(torch.from_numpy(padded), self.policy.observation_space, self.spec.normalize_images)
         assert isinstance(features, torch.Tensor)
         out = self.pathway(features)
-        if self.spec.quantiles > 1 or self.algorithm == "QRDQN":
+        if self._quantile:
             out = out.view(-1, self.spec.quantiles, self.actions).mean(dim=1)
         return out
 

@@ -1,6 +1,6 @@
 """Batched play, state sets, edits, environments by id, and storing."""
 
-from agentscope.rollouts.editing import EditPool, edit_pool, edited_states
+from agentscope.rollouts.editing import EditPool, edit_pool, edited_states, states_to_edit
 from agentscope.rollouts.environments import check_spaces, make_environment, provided_environments
 from agentscope.rollouts.plain import PlainEnv
 from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play
@@ -32,5 +32,6 @@ __all__ = [
     "probabilities",
     "provided_environments",
     "save_states",
+    "states_to_edit",
     "write_rollouts",
 ]

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Int64
 
 from agentscope.contracts import Edits, InspectableEnv, States
 from agentscope.records import StateSet
+from agentscope.rollouts.sampling import enumerated_states
 
 CHUNK = 256  # states whose edits are listed at once: a Tetris board has over 200 edits
 EACH_FAMILY = 24  # edits of one family of features, e.g. of all cells, that a state keeps in a pool
@@ -92,6 +93,26 @@ def _editor(env: InspectableEnv, states: States) -> Any:
     if getattr(editor, "edits", None) is None:
         return None
     return editor.with_values_of(states) if getattr(editor, "with_values_of", None) is not None else editor
+
+
+def states_to_edit(
+    env: InspectableEnv, visited: StateSet, generator: np.random.Generator, *, most: int = 3_000
+) -> StateSet:
+    """States for a pool of edits: visited ones, and as many of all that can be reached where they can be listed.
+
+    What a policy visits may never tell two concepts apart (a door that it never closes again). A state that was drawn
+    from the list is an episode of its own, with a negative number: it hangs together with no other.
+    """
+    listed = enumerated_states(env)
+    count = min(len(visited), most if listed is None else most // 2)
+    rows = np.sort(generator.permutation(len(visited))[:count])
+    states, episode, step = visited.states[rows], visited.episode[rows], visited.step[rows]
+    if listed is not None:
+        drawn = np.sort(generator.permutation(len(listed))[: most // 2])
+        states = np.concatenate([states, listed.states[drawn]])
+        episode = np.concatenate([episode, -1 - np.arange(len(drawn))])
+        step = np.concatenate([step, np.zeros(len(drawn), dtype=step.dtype)])
+    return StateSet("to_edit", states, episode, step)
 
 
 def edit_pool(

@@ -61,3 +61,23 @@ def test_wrong_layers_and_shapes_are_refused():
         agent.network.scores_with(observations, {"hidden_1": np.zeros((5, 3))})
     with pytest.raises(BadOption, match="needed \\(5, 64\\)"):
         agent.network.pull_back(observations, "hidden_1", np.zeros((5, 63)), np.zeros((5, 2)))
+
+
+def test_what_the_next_dense_layer_does_not_read_changes_no_score():
+    for name, layer in [("keydoor-ppo", "cells"), ("cartpole-dqn", "hidden_2"), ("tetris-moves-ppo", "columns")]:
+        agent = open_agent(name)
+        observations = observed(agent, 50)
+        held = agent.network.activations(observations, layer)
+        readers = agent.network.reading_weights(layer)
+        rng = np.random.default_rng(0)
+        moved = rng.normal(size=(50, readers.shape[1]))
+        outside = moved - moved @ np.linalg.pinv(readers) @ readers
+        inside = moved - outside
+        before = agent.network.scores(observations).astype(np.float64)
+        shifts = []
+        for change in (outside, inside):
+            after = agent.network.scores_with(observations, {layer: held + change.reshape(held.shape)})
+            apart = after - before
+            shifts.append(np.abs(apart - apart.mean(axis=1, keepdims=True)).max())
+        assert shifts[0] < 1e-3 * shifts[1] or np.linalg.matrix_rank(readers) == readers.shape[1]
+    assert open_agent("tetris-dqn").network.reading_weights("surface") is None

@@ -1,0 +1,314 @@
+"""Does the network use a concept? Interchange on one-feature edits, erasure, and their controls; the verdict's rule.
+
+Everything that is chosen (layer, subspace) is chosen on half of the episodes; every figure is of the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from agentscope.concepts import Concept
+from agentscope.contracts import Network
+from agentscope.measures import episode_interval
+from agentscope.probes.carriers import Carriers, dedicated_units
+from agentscope.probes.erasing import Whitening
+from agentscope.probes.readouts import Readout
+from agentscope.probes.rowspace import readers_of
+from agentscope.probes.subspaces import Subspace, orthonormal, random_subspace, readout_subspace, unit_subspace
+from agentscope.probes.swapping import Held, Scene
+from agentscope.records import Evidence
+
+MARGIN = 0.10  # design section 6: flips beyond the controls' that make a concept used
+FEWEST, FEWEST_EPISODES = 20, 3  # effect pairs, and the episodes they come from, below which nothing is said
+MANY = 200  # edits that change a concept and never the choice: enough to call it unused
+DRAWS = 10  # random subspaces whose mean is the control
+SAMPLE = 500  # visited states that random subspaces are combined from
+SKILL = 0.5  # of the way from a constant answer to the truth: what a readout must reach to stand for its concept
+SPECIFIC = 0.5  # no-effect flips, as a share of the flips, at which a swap is not about the concept
+SATURATED = 0.8  # a control this high leaves no room for evidence
+Key = tuple[str, str]
+Use = Literal["used", "unused", "untested"]
+
+
+@dataclass
+class Bench:
+    """What the tests of all concepts of one network share.
+
+    Attributes:
+        readouts: by (layer, concept).
+        twins: scene and readouts of each untrained twin, by (layer, concept).
+        visited: observations of visited states, for erasure and covariances; legal: their legal actions.
+        layers: that may be looked at: all but the scores, those that are the input in another code, and those that hold
+            one number an action already.
+    """
+
+    scene: Scene
+    readouts: Mapping[Key, Readout]
+    twins: Sequence[tuple[Scene, Mapping[Key, Readout]]]
+    visited: Shaped[np.ndarray, "states ..."]
+    memory: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        return self.scene.network
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        actions = self.network.actions
+        return tuple(
+            layer.name
+            for layer in self.network.layers[:-1]
+            if not layer.coded and not (np.prod(layer.shape) == actions and len(layer.shape) > 1)
+        )
+
+    def shape(self, layer: str) -> tuple[int, ...]:
+        """Of one state's activation."""
+        return next(known.shape for known in self.network.layers if known.name == layer)
+
+    def activations(self, layer: str) -> Float[np.ndarray, "states ..."]:
+        """Of the visited states."""
+        return self._once("activations", layer, lambda: self.network.activations(self.visited, layer))
+
+    def whitening(self, layer: str) -> Whitening:
+        """Of the visited states' activations."""
+        return self._once("whitening", layer, lambda: Whitening(self.activations(layer)))
+
+    def readers(self, layer: str) -> Float[np.ndarray, "units reading"]:
+        """Basis of what later layers read of this one."""
+        return self._once("readers", layer, lambda: readers_of(self.network, self.visited, layer))
+
+    def edited(self, layer: str) -> Float[np.ndarray, "edits ..."]:
+        """Activations of some of the pool's edits."""
+        rows = self.edited_rows
+        return self._once("edited", layer, lambda: self.network.activations(self.scene.stage.edited[rows], layer))
+
+    def bases(self, layer: str) -> Float[np.ndarray, "bases ..."]:
+        """Activations of the pool's bases."""
+        return self._once("bases", layer, lambda: self.network.activations(self.scene.stage.bases, layer))
+
+    @property
+    def edited_rows(self) -> Int[np.ndarray, "edits"]:
+        """An even sample of the pool."""
+        count = len(self.scene.stage.edited)
+        return np.linspace(0, count - 1, min(count, 4_000)).astype(np.int64)
+
+    def _once(self, what: str, layer: str, make: Any) -> Any:
+        if (what, layer) not in self.memory:
+            self.memory[what, layer] = make()
+        return self.memory[what, layer]
+
+    def carriers(self, concept: str, layer: str) -> Carriers:
+        """Units of a layer that are functions of the concept and tell it."""
+        before, after = self.scene.stage.values[concept]
+        make = lambda: dedicated_units(  # noqa: E731
+            layer, self.bases(layer), self.edited(layer), (before, after[self.edited_rows])
+        )
+        return self._once(f"carriers {concept}", layer, make)
+
+    def skill(self, concept: str, layer: str) -> float:
+        """How far the concept's readout gets from a constant (0) to the truth (1) on edits, none of which it saw."""
+        if (layer, concept) not in self.readouts:
+            return 0.0
+        values = self.scene.stage.values[concept][1][self.edited_rows]
+        return skill_of(self.readouts[layer, concept], self.edited(layer), values)
+
+    def taken(self, concept: str, layer: str) -> Int[np.ndarray, "units"]:
+        """Units of a layer that are functions of another concept: a sum of two digits is read off the digits' own."""
+        others = (self.carriers(name, layer).functions for name in self.scene.stage.values if name != concept)
+        return np.array(sorted({unit for units in others for unit in units}), dtype=np.int64)
+
+
+def skill_of(readout: Readout, activations: Float[np.ndarray, "edits ..."], values: np.ndarray) -> float:
+    """From a constant answer (0) to the truth (1): R2 of numbers, balanced accuracy of flags and choices."""
+    kept = values[:, list(readout.actions)] if readout.actions else values
+    found, true = readout.raw(activations), kept.reshape(len(values), -1)
+    if readout.kind in ("number", "count"):
+        apart = true.astype(np.float64) - true.mean(axis=0)
+        errors = found.reshape(true.shape) - true
+        return 1.0 - float((errors**2).sum()) / max(float((apart**2).sum()), 1e-12)
+    named = readout.apply(activations).reshape(true.shape)
+    classes = readout.classes or (False, True)
+    shares = [float((named == true)[true == code].mean()) for code in classes if (true == code).any()]
+    return (float(np.mean(shares)) - 1 / len(shares)) / (1 - 1 / len(shares)) if len(shares) > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """Whether each pair's base is decided like its edit once a subspace is swapped, and with random ones of its rank.
+
+    Attributes:
+        control: share of the random subspaces that do as much, pair by pair.
+        scores: of the swapped bases.
+    """
+
+    flips: Bool[np.ndarray, "pairs"]
+    control: Float[np.ndarray, "pairs"]
+    scores: Float[np.ndarray, "pairs actions"]
+
+    @property
+    def margin(self) -> float:
+        """Flips beyond the control's."""
+        return float(self.flips.mean() - self.control.mean())
+
+
+def swap_pairs(scene: Scene, held: Held, subspace: Subspace, others: Sequence[Subspace]) -> Swapped:
+    """Put the edit's part of a subspace into the base, for each pair; the same for each of the control subspaces."""
+    rows, layer = held.rows, subspace.layer
+    base, edit = held.base[layer], held.edit[layer]
+    scores = scene.scores(rows, layer, subspace.swap(base, edit))
+    control = np.zeros(len(rows))
+    for other in others:
+        control += scene.follows(rows, scene.scores(rows, layer, other.swap(base, edit))) / len(others)
+    return Swapped(scene.follows(rows, scores), control, scores)
+
+
+@dataclass(frozen=True)
+class Both:
+    """A subspace swapped as it is, and by the part of it that is read later, beside the same controls."""
+
+    plain: Swapped
+    guarded: Swapped
+
+    @property
+    def margin(self) -> float:
+        """The smaller of the two margins."""
+        return min(self.plain.margin, self.guarded.margin)
+
+
+def swap_both(
+    bench: Bench, held: Held, subspace: Subspace, *, draws: int, generator: np.random.Generator
+) -> Both:
+    """Swap a subspace with and without its dormant part."""
+    readers, activations = bench.readers(subspace.layer), bench.activations(subspace.layer)[:SAMPLE]
+    others = [random_subspace(subspace, activations, generator) for _ in range(draws)]
+    plain = swap_pairs(bench.scene, held, subspace, others)
+    if readers.shape[1] == len(readers):
+        return Both(plain, plain)
+    guarded = swap_pairs(bench.scene, held, subspace.within(readers), ())
+    return Both(plain, replace(guarded, control=plain.control))
+
+
+def try_concept(
+    bench: Bench, concept: Concept, extra: Sequence[Subspace] = (), *, generator: np.random.Generator
+) -> Evidence:
+    """The interchange test of one concept.
+
+    Args:
+        extra: further subspaces to choose among, e.g. trained ones; they may have seen the choosing episodes only.
+    """
+    scene = bench.scene
+    choosing, judging = scene.effect_pairs(concept.name)
+    missing = _missing(bench, concept.name, choosing, judging)
+    if missing:
+        return missing
+    chosen, tried = _choose(bench, [*_candidates(bench, concept.name), *extra], choosing, generator)
+    if chosen is None:
+        return Evidence(why=f"no layer's readout gets {SKILL:g} of the way from a constant answer to the truth")
+    both = swap_both(bench, scene.held(judging, (chosen.layer,)), chosen, draws=DRAWS, generator=generator)
+    beyond = both.guarded.flips - both.guarded.control
+    interval = episode_interval(beyond, scene.stage.episode[judging], generator=generator)
+    others = scene.other_pairs(concept.name)
+    strayed = swap_pairs(scene, scene.held(others, (chosen.layer,)), chosen, ()).flips if len(others) else None
+    return Evidence(
+        interchange=float(both.plain.flips.mean()), interchange_low=interval.low, interchange_high=interval.high,
+        interchange_control=float(both.plain.control.mean()),
+        interchange_untrained=_untrained(bench, concept.name, chosen),
+        no_effect=None if strayed is None else float(strayed.mean()),
+        layer=chosen.layer, subspace=chosen.kind, rank=chosen.rank,
+        others_changed=float(scene.stage.crowd[judging].mean() - 1),
+        row_space=chosen.share_within(bench.readers(chosen.layer)),
+        guarded=float(both.guarded.flips.mean()),
+        score_shift=float(scene.shift(judging, both.plain.scores).mean()),
+        pairs=len(judging), no_effect_pairs=len(others), tried=tried,
+    )  # fmt: skip
+
+
+def _missing(bench: Bench, name: str, *sides: Int[np.ndarray, "pairs"]) -> Evidence | None:
+    """Why there is nothing to test, or the plain answer that no edit of the concept ever changes the choice."""
+    stage = bench.scene.stage
+    if all(len(r) >= FEWEST and len(np.unique(stage.episode[r])) >= FEWEST_EPISODES for r in sides):
+        return None
+    changed = stage.changed[name]
+    count, flipped = int(changed.sum()), int((changed & bench.scene.differs).sum())
+    if count >= MANY and flipped <= MARGIN * MARGIN * count:
+        return Evidence(interchange=0.0, pairs=count, why=f"{flipped} of {count:,} edits of it change the choice")
+    return Evidence(why=f"{flipped} of the {count:,} edits that change it change the choice: too few to test")
+
+
+def _choose(
+    bench: Bench, candidates: Sequence[Subspace], rows: Int[np.ndarray, "pairs"], generator: np.random.Generator
+) -> tuple[Subspace | None, tuple[Mapping[str, Any], ...]]:
+    """The subspace whose flips exceed the control's most on the choosing episodes; the first of equals."""
+    held = bench.scene.held(rows, bench.layers)
+    tried: list[Mapping[str, Any]] = []
+    best, top = None, -np.inf
+    for candidate in candidates:
+        both = swap_both(bench, held, candidate, draws=3, generator=generator)
+        tried.append({
+            "layer": candidate.layer, "subspace": candidate.kind, "rank": candidate.rank,
+            "interchange": float(both.plain.flips.mean()), "control": float(both.plain.control.mean()),
+            "guarded": float(both.guarded.flips.mean()),
+        })  # fmt: skip
+        if both.margin > top:
+            best, top = candidate, both.margin
+    return best, tuple(tried)
+
+
+def _candidates(bench: Bench, name: str) -> list[Subspace]:
+    """Where the concept may live: in units that are functions of it and tell it, else in what its readouts look at.
+
+    Layers whose readout is poor are left out: what it looks at is not the concept.
+    """
+    layers = [layer for layer in bench.layers if bench.skill(name, layer) >= SKILL]
+    found = []
+    for layer in layers:
+        units = bench.carriers(name, layer).all_units
+        if len(units):
+            found.append(unit_subspace(layer, bench.shape(layer), units))
+    found = found or [_without(readout_subspace(bench.readouts[layer, name]), bench.taken(name, layer))
+                      for layer in layers]  # fmt: skip
+    return [subspace for subspace in found if subspace.rank]
+
+
+def _without(subspace: Subspace, units: Int[np.ndarray, "units"]) -> Subspace:
+    """A subspace without what it has in these units."""
+    if not len(units):
+        return subspace
+    kept = subspace.basis.copy()
+    kept[units] = 0.0
+    return replace(subspace, basis=orthonormal(kept, floor=1e-3))
+
+
+def _untrained(bench: Bench, name: str, chosen: Subspace) -> float | None:
+    """The most that an untrained twin shows in the same layer, by its own readout on its own pairs."""
+    found = []
+    for scene, readouts in bench.twins:
+        rows = np.concatenate(scene.effect_pairs(name))
+        if (chosen.layer, name) in readouts and len(rows) >= FEWEST:
+            subspace = readout_subspace(readouts[chosen.layer, name])
+            found.append(float(swap_pairs(scene, scene.held(rows, (chosen.layer,)), subspace, ()).flips.mean()))
+    return max(found) if found else None
+
+
+def use_of(evidence: Evidence) -> Use:
+    """The verdict, by a rule that was fixed before anything was measured (design section 6, decision 9).
+
+    Used: swapping the subspace flips at least MARGIN more effect pairs than random subspaces of equal rank and than any
+    untrained twin, and so does swapping the part of it that later layers read, with the interval clear of 0.
+    """
+    if evidence.interchange is None:
+        return "untested"
+    control, guarded = evidence.interchange_control, evidence.guarded
+    if control is None or guarded is None or evidence.interchange_low is None:
+        return "unused"  # no edit of it ever changes the choice
+    strayed = evidence.no_effect or 0.0
+    controls = max(control, evidence.interchange_untrained or 0.0, strayed / SPECIFIC)
+    beyond = min(evidence.interchange, guarded) - controls
+    if beyond >= MARGIN and evidence.interchange_low > 0:
+        return "used"
+    return "untested" if control >= SATURATED else "unused"
