@@ -1,12 +1,13 @@
 """`where` on agents whose truth is known: verdicts beside truths, and F1 of the word *computed*.
 
 `python -m benchmarks.known_where [NAME...]` takes the shipped compiled agents (docs/compiling.md), and networks of two
-Tetris agents before training. The truth of a concept is found without our readouts, over *all* states of the agent's world:
+Tetris agents before training. Truth is found without our readouts, over *all* states of the agent's world:
 
 * *input*: the one-hot raw input has it exactly (EXACT), by scikit-learn's least squares or logistic regression;
 * *computed*: else, if the record says that units carry it;
 * *set aside*: the record knows no units for it, and yet it is exactly linear in some layer, as `holes` is in units that
-  carry `holes_in`, or what an extractor shows the program without its asking. Counted neither way;
+  carry `holes_in`, or what an extractor shows the program without its asking; in all states, or (scikit-learn's least
+  squares, cross-fitted by episode) in those that the agent visits. Counted neither way;
 * *absent*: all others. Of a negative (shuffled, random) nothing may be computed *and* learned.
 
 Positive is *computed*. Beside F1 stands its strict reading, in which what is set aside counts as absent.
@@ -24,7 +25,8 @@ from functools import cache
 
 import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, r2_score
+from sklearn.metrics import f1_score, r2_score, roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.preprocessing import OneHotEncoder
 
 from agentscope.agents import finding, untrained_twins
@@ -32,14 +34,16 @@ from agentscope.compiling import subject
 from agentscope.contracts import InspectableEnv, action_concepts_of, concepts_of
 from agentscope.pipeline import open_agent
 from agentscope.pipeline.inspecting import find_primitives
+from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
+from agentscope.probes import LabelledStates, label_states
 from agentscope.probes import find_primitives as primitives_of
-from agentscope.probes import label_states
 from agentscope.records import QUICK, Primitive
 from agentscope.rollouts import Streams
 
-EXACT = 0.999  # R2, or balanced accuracy, of a readout fitted and scored on all states
+EXACT = 0.999  # R2, AUC or macro-F1 of a readout fitted and scored on all states
 MOST_STATES = 20_000  # of all states, evenly spaced, where there are more
+COMPILED = ("L0", "L1", "L2")
 UNTRAINED = ("tetris-dqn", "tetris-small-dqn")
 HEIGHTS = ("height", "aggregate_height", "maximum_height", "landing_height")
 Values = Mapping[str, np.ndarray]
@@ -62,6 +66,11 @@ class Verdict:
     def claimed(self) -> bool:
         """It was called computed."""
         return self.primitive.where == "computed"
+
+    @property
+    def wrong(self) -> bool:
+        """It was called computed and is not, or the other way round; never of what is set aside."""
+        return self.truth != "set aside" and self.claimed != (self.truth == "computed")
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,9 @@ def is_linear(features: np.ndarray, labels: np.ndarray, kind: str) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # separable data have no finite optimum
             model = LogisticRegression(C=1e4, max_iter=300).fit(scaled, column)
-        if balanced_accuracy_score(column, model.predict(scaled)) < EXACT:
+        if kind == "flag" and roc_auc_score(column, model.decision_function(scaled)) < EXACT:
+            return False
+        if kind == "choice" and f1_score(column, model.predict(scaled), average="macro") < EXACT:
             return False
     return True
 
@@ -145,14 +156,33 @@ def truths_of(name: str) -> tuple[dict[str, str], str]:
     return truths, record["level"]
 
 
+def exact_where_visited(agent: OpenAgent, labelled: LabelledStates, concept: str) -> bool:
+    """Whether a number or a flag is exactly linear in some layer on these states, each read by a fit on other episodes."""
+    labels = np.asarray(labelled.labels[concept])
+    columns = labels.reshape(len(labels), -1).astype(np.float64)
+    columns = columns[:, np.ptp(columns, axis=0) > 0]
+    for layer in agent.network.layers:
+        units = agent.network.activations(labelled.observations, layer.name).reshape(len(labels), -1)
+        read = cross_val_predict(LinearRegression(), units, columns, groups=labelled.episodes, cv=GroupKFold(5))
+        found = roc_auc_score(columns, read) if labels.dtype == bool else r2_score(columns, read)
+        if found >= EXACT:
+            return True
+    return False
+
+
 @in_one_thread
 def verdicts(name: str, *, seed: int = 0) -> list[Verdict]:
     """Verdicts on one compiled agent beside the truth; concepts that could not be scored are left out."""
     truths, level = truths_of(name)
     agent, run = open_agent(name), Run(Streams(seed), QUICK)
     lessons = run.states(agent, "lessons", QUICK.lessons, QUICK.lesson_states)
-    found = find_primitives(agent, lessons, run).primitives
-    return [Verdict(name, level, p, truths[p.concept]) for p in found if p.score is not None]
+    labelled = label_states(agent.env, lessons.states, lessons.episode)
+    found = [each for each in find_primitives(agent, lessons, run).primitives if each.score is not None]
+    for each in found:
+        doubted = truths[each.concept] == "absent" and each.where == "computed" and each.kind != "choice"
+        if level in COMPILED and doubted and exact_where_visited(agent, labelled, each.concept):
+            truths[each.concept] = "set aside"
+    return [Verdict(name, level, each, truths[each.concept]) for each in found]
 
 
 @in_one_thread
@@ -193,8 +223,7 @@ def rows(*names: str) -> Iterator[str]:
             told = "  ".join(f"{name} {counts[name]}" for name in ("right", "missed", "false", "none", "aside"))
             yield f"where, {title + (', strict' if strict else ''):16s} F1 {score:.3f}  {told}"
     for each in found:
-        right = each.truth == "set aside" or each.claimed == (each.truth == "computed")
-        if each.level in ("L0", "L1", "L2") and not right:
+        if each.level in COMPILED and each.wrong:
             yield f"  {each.agent:28s} {each.primitive.concept:20s} in truth {each.truth}: {each.primitive.decided}"
     negatives = [each for each in found if each.level in ("shuffled", "random")]
     wrong = [each for each in negatives if each.claimed and each.primitive.learned]

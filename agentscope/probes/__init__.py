@@ -8,6 +8,7 @@ from agentscope.probes.runs import Probing
 from agentscope.probes.statistics import Fitter, Moments
 from agentscope.probes.streaming import LayerReadout, StreamedProbe
 from agentscope.probes.targets import LabelledStates, label_states
+from agentscope.probes.verdicts import learned, settle
 
 __all__ = [
     "ConceptProbe",
@@ -24,6 +25,8 @@ __all__ = [
     "StreamedProbe",
     "find_primitives",
     "label_states",
+    "learned",
     "probe_concept",
     "probe_concepts",
+    "settle",
 ]

@@ -26,8 +26,8 @@ class NumberCode:
     """
 
     def __init__(self, target: Target, labels: Labels, columns: Columns) -> None:
-        self.labels = {group: (each - target.origin) / target.scale for group, each in labels.items()}
-        self.columns = {key: found.reshape(len(found), -1) for key, found in columns.items()}
+        self.labels = {g: (each.astype(np.float64) - target.origin) / target.scale for g, each in labels.items()}
+        self.columns = {key: found.reshape(len(found), -1).astype(np.float64) for key, found in columns.items()}
         every = np.unique(np.concatenate([each.ravel() for each in labels.values()]).astype(np.float64))
         gap = 1.0 if target.concept.kind == "count" else float(np.diff(every).min(initial=np.inf))
         self.step = max(gap / target.scale, 1.0 / FINEST) if target.concept.kind != "count" else gap / target.scale
@@ -49,7 +49,7 @@ class NumberCode:
         spread = np.sqrt(variance + self.step**2 / 12)
         near = np.abs(apart)  # the upper tail is told by the lower one, which does not cancel
         cell = ndtr((self.step / 2 - near) / spread) - ndtr((-self.step / 2 - near) / spread)
-        return np.log(np.maximum(cell, LEAST)).astype(np.float64)
+        return np.asarray(np.log(np.maximum(cell, LEAST)))
 
 
 class ClassCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +21,12 @@ class Measured:
     """One score, and how it moves with the weight of each episode.
 
     Attributes:
-        scorer: the score of any resample; None where it was not kept.
+        scorer: the score of each of many resamples; None where it was not kept.
     """
 
     value: float
     influence: Float[np.ndarray, "episodes"]
-    scorer: Scorer | None = None
+    scorer: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def measure(outcome: Outcome, plan: Plan, *, keep: bool = False) -> Measured:

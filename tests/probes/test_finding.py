@@ -104,6 +104,29 @@ def test_a_compiled_concept_is_found_in_its_layer_with_gain_over_every_control(f
     assert second["low"] <= parity.score <= second["high"] and second["untrained_mean"] <= second["untrained"]
 
 
+def test_gain_and_selectivity_have_paired_intervals_and_the_discovery_a_rate(found, data):
+    parity = found["parity"]
+    assert parity.gain_low < parity.gain < parity.gain_high and parity.gain_low > 0.1
+    assert parity.selectivity_low < parity.selectivity < parity.selectivity_high
+    assert parity.significant and parity.q < 1e-6 and parity.learned
+    scored = [primitive for primitive in found.values() if primitive.score is not None]
+    assert parity.tests == 2 * len(scored) == sum(len(primitive.layers) for primitive in scored)
+    assert not found["first_bit"].significant and found["first_bit"].q > 0.5
+    rows = sorted((row for primitive in scored for row in primitive.layers), key=lambda row: row["p"])
+    assert all(row["q"] >= row["p"] for row in rows) and [row["q"] for row in rows] == sorted(row["q"] for row in rows)
+    alone = probe_concept(compiled(), data, "parity", twins=twins(1), generator=np.random.default_rng(1)).primitive
+    assert alone.tests == 2 and all(row["gain_low"] is not None for row in alone.layers)
+
+
+def test_depth_adds_a_non_linear_readout_and_code_lengths(data, found):
+    alone = probe_concept(compiled(), data, "parity", twins=twins(2), generator=np.random.default_rng(1)).primitive
+    first, second = alone.layers
+    assert second["nonlinear"] > 0.99 and alone.nonlinear == second["nonlinear"]
+    assert second["code_length"] == alone.code_length < 0.4 < first["code_length"]
+    assert second["code_length_low"] < second["code_length"] < second["code_length_high"]
+    assert found["parity"].nonlinear is None and found["parity"].code_length is None
+
+
 def test_what_is_linear_in_the_raw_input_is_input(found):
     assert found["first_bit"].controls.input > 0.99 and found["bits_set"].controls.input > 0.99
     assert found["corner"].controls.input > 0.99
