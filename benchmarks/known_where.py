@@ -20,7 +20,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -38,11 +38,13 @@ from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.probes import LabelledStates, label_states
 from agentscope.probes import find_primitives as primitives_of
+from agentscope.probes.verdicts import where_is
 from agentscope.records import QUICK, Primitive
 from agentscope.rollouts import Streams
 
 EXACT = 0.999  # R2, AUC or macro-F1 of a readout fitted and scored on all states
 MOST_STATES = 20_000  # of all states, evenly spaced, where there are more
+SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)  # for HELD
 COMPILED = ("L0", "L1", "L2")
 UNTRAINED = ("tetris-dqn", "tetris-small-dqn")
 HEIGHTS = ("height", "aggregate_height", "maximum_height", "landing_height")
@@ -157,7 +159,7 @@ def truths_of(name: str) -> tuple[dict[str, str], str]:
 
 
 def exact_where_visited(agent: OpenAgent, labelled: LabelledStates, concept: str) -> bool:
-    """Whether a number or a flag is exactly linear in some layer on these states, each read by a fit on other episodes."""
+    """Whether a number or flag is exactly linear in some layer on these states, read by fits on other episodes."""
     labels = np.asarray(labelled.labels[concept])
     columns = labels.reshape(len(labels), -1).astype(np.float64)
     columns = columns[:, np.ptp(columns, axis=0) > 0]
@@ -195,6 +197,13 @@ def untrained_verdicts(name: str, *, seed: int = 0) -> tuple[Primitive, ...]:
     return primitives_of(subject_, labelled, twins=twins, generator=run.streams.generator("controls"))
 
 
+def rejudged(verdict: Verdict, held: float) -> Verdict:
+    """The verdict with another share that a layer must close to hold a concept."""
+    primitive = verdict.primitive
+    row = next(row for row in primitive.layers if row["layer"] == primitive.layer)
+    return replace(verdict, primitive=replace(primitive, where=where_is(row, held=held)))
+
+
 def f1(found: Sequence[Verdict], *, strict: bool = False) -> tuple[float, Counter[str]]:
     """F1 of *computed*, and the counts it comes from; strict: what is set aside counts as absent."""
     counts: Counter[str] = Counter()
@@ -222,6 +231,8 @@ def rows(*names: str) -> Iterator[str]:
             score, counts = f1(chosen, strict=strict)
             told = "  ".join(f"{name} {counts[name]}" for name in ("right", "missed", "false", "none", "aside"))
             yield f"where, {title + (', strict' if strict else ''):16s} F1 {score:.3f}  {told}"
+        others = ((held, f1([rejudged(each, held) for each in chosen])[0]) for held in SHARES)
+        yield f"  F1 if HELD were: {', '.join(f'{held:.2f}: {score:.3f}' for held, score in others)}"
     for each in found:
         if each.level in COMPILED and each.wrong:
             yield f"  {each.agent:28s} {each.primitive.concept:20s} in truth {each.truth}: {each.primitive.decided}"

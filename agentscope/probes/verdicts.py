@@ -22,7 +22,7 @@ def closed_share(score: float, control: float) -> float:
     return (score - control) / (1.0 - control) if control < 1.0 else 0.0
 
 
-def where_is(row: Row, *, used: bool = False) -> Where:
+def where_is(row: Row, *, used: bool = False, held: float = HELD) -> Where:
     """Absent, in the input, or computed, from the figures of the best layer (design section 6, decision 8).
 
     A layer must beat both the constant and the control task by .05: against a control task far below the constant
@@ -30,6 +30,9 @@ def where_is(row: Row, *, used: bool = False) -> Where:
     near the top of a scale that says little, so there it must also come near the layer on the very states that it was
     fitted on. A layer that closes less than HELD of what the raw input leaves open shows something that goes with
     the concept: the concept is computed if the network is found to use it, else absent ("partly" in `decided`).
+
+    Args:
+        held: that share; another one shows how much hangs on it.
     """
     score, raw = row["score"], row["input"]
     if score < _floor(row) + MARGIN:
@@ -38,9 +41,9 @@ def where_is(row: Row, *, used: bool = False) -> Where:
         return "computed"
     if raw >= score - MARGIN:
         fitted = row["input_fitted"]
-        beyond = fitted is not None and max(raw, fitted) < TOP and closed_share(score, max(raw, fitted)) >= HELD
+        beyond = fitted is not None and max(raw, fitted) < TOP and closed_share(score, max(raw, fitted)) >= held
         return "computed" if beyond else "input"
-    return "computed" if used or closed_share(score, raw) >= HELD else "absent"
+    return "computed" if used or closed_share(score, raw) >= held else "absent"
 
 
 def _floor(row: Row) -> float:

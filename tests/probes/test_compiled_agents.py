@@ -1,4 +1,4 @@
-"""Verdicts on agents whose truth is known: what is held is computed, nothing else is, and the untrained learned nothing."""
+"""Verdicts on agents of known truth: what is held is computed, nothing else is, and the untrained learned nothing."""
 
 import pytest
 
