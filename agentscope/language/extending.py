@@ -18,6 +18,7 @@ from agentscope.language.declaring import ConceptFile, Declaration, shown
 from agentscope.language.evaluating import evaluate_expression
 from agentscope.language.limits import EXACT_IN_FLOAT, STRATEGY_LIMITS
 from agentscope.language.parsing import parse_expression
+from agentscope.language.seeing import with_cells
 from agentscope.language.vocabulary import Vocabulary
 
 KIND_OF = {"bool": "flag", "float": "number"}
@@ -69,6 +70,8 @@ class ExtendedEnv:
 def extend_environment(env: InspectableEnv, file: ConceptFile) -> InspectableEnv:
     """The environment with the concepts of a file; each may call those of the environment and those before it.
 
+    They may also read the observation itself (`seen`, see `with_cells`), which is not declared for that.
+
     Raises:
         TextError: an expression breaks the language's grammar, types or limits; line and column are the expression's.
         RefusedFile: a name is taken, an axis is unknown, or kind and expression do not fit.
@@ -76,15 +79,15 @@ def extend_environment(env: InspectableEnv, file: ConceptFile) -> InspectableEnv
     concepts: tuple[Concept, ...] = ()
     action_concepts: tuple[ActionConcept, ...] = ()
     costs: dict[str, tree.Expression] = {}
-    extended = ExtendedEnv(env, (), (), file)
+    seeing = with_cells(env)
     for declaration in file.declarations:
+        extended = ExtendedEnv(seeing, concepts, action_concepts, file)
         made, costs[declaration.name] = _Declaring(file.name, declaration, extended).concept(costs)
         if isinstance(made, ActionConcept):
             action_concepts = (*action_concepts, made)
         else:
             concepts = (*concepts, made)
-        extended = ExtendedEnv(env, concepts, action_concepts, file)
-    return extended
+    return ExtendedEnv(env, concepts, action_concepts, file)
 
 
 @dataclass(frozen=True)

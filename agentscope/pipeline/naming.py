@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from agentscope import rollouts
+from agentscope.language import with_cells
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.probes.bank import Bank, bank_of
 from agentscope.probes.candidates import explained_by_columns, name_unit, unexplained_units
@@ -34,7 +35,8 @@ def name_units(
             changes when the unit is resampled.
         most: candidates a layer.
     Returns: one row a unit: layer, unit, importance, explained (R2 of the best column), the fields of `NamedCandidate`,
-        and `told`, the candidate in one sentence. Empty where the environment declares no concepts.
+        and `told`, the candidate in one sentence. The texts speak of concepts and cells
+        (`seen`), and may stand in a file of the user's own concepts as they are.
     """
     streams = iter(generator.spawn(2 + sum(len(units) for units in importance.values())))
     pool = rollouts.edit_pool(agent.env, visited, next(streams), most=MOST_EDITS)
@@ -42,7 +44,7 @@ def name_units(
     if pool is not None:
         chosen = np.sort(next(streams).permutation(len(pool.edited))[:MOST_EDITS])
         edited, origins = pool.edited[chosen], pool.episode[pool.parent[chosen]]
-    bank = bank_of(agent.env, visited.states, edited, episodes=visited.episode, edited_episodes=origins)
+    bank = bank_of(with_cells(agent.env), visited.states, edited, episodes=visited.episode, edited_episodes=origins)
     if not bank.columns or not importance:
         return []
     observations = agent.env.observe(np.concatenate([visited.states, edited]))

@@ -1,16 +1,25 @@
 """A user's own concepts: what a file may say, what it then means, and that a stranger's file does no harm."""
 
 import pickle
+from types import MappingProxyType
 
+import gymnasium
 import numpy as np
 import pytest
 
 from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import InspectableEnv, action_concepts_of, concepts_of, provides
 from agentscope.errors import AgentScopeError, BadOption, RefusedFile, TextError
-from agentscope.language import bind_state, evaluate_expression, extend_environment, parse_expression, read_concepts
+from agentscope.language import (
+    bind_state,
+    evaluate_expression,
+    extend_environment,
+    parse_expression,
+    read_concepts,
+    with_cells,
+)
 from agentscope.language.declaring import parse_concepts
-from tests.language.conftest import LittleEnv, lifted
+from tests.language.conftest import PIECES, LittleEnv, lifted
 
 FILE = """
 [concepts.tall_lamp]
@@ -161,6 +170,40 @@ def test_a_fault_that_shows_only_in_some_states_names_the_concept(states):
     env = extended('[concepts.odd]\nexpression = "8 // height(west)"\n')
     with pytest.raises(TextError, match=r"line 1, column \d+: concept odd of mine.toml: .*zero"):
         named(env, "odd").measure(states)
+
+
+def test_expressions_may_read_the_observation_which_is_not_declared_for_that(states):
+    env = extended('[concepts.lean]\nexpression = "seen(0) - seen(5)"\n[concepts.more]\nexpression = "lean() > 1"\n')
+    assert [c.name for c in env.concepts[6:]] == ["lean", "more"] and env.axes == LittleEnv.axes
+    np.testing.assert_array_equal(named(env, "lean").measure(states), states["heights"][:, 0] - states["drift"])
+    np.testing.assert_array_equal(named(env, "more").measure(states), states["heights"][:, 0] - states["drift"] > 1)
+    with pytest.raises(TextError, match="no concept or helper seen"):
+        parse_expression("seen(0) > 1", bind_state(env).vocabulary)
+
+
+def test_cells_have_the_axes_of_the_environment_where_the_lengths_agree(states):
+    class Grid(LittleEnv):
+        axes = MappingProxyType({"columns": ("west", "middle", "east"), "rows": ("top", "bottom"), "pieces": PIECES})
+        observation_space = gymnasium.spaces.Box(0, 20, (4, 2, 3), np.uint8)
+        concepts = LittleEnv.concepts[:1]
+        action_concepts = ()
+
+        def observe(self, states):
+            grids = np.zeros((len(states), 4, 2, 3), np.uint8)
+            grids[:, 1, 1] = states["heights"]
+            return grids
+
+    env = with_cells(Grid())
+    assert isinstance(env, InspectableEnv)
+    seen = named(env, "seen")
+    assert (seen.kind, seen.axis, seen.low, seen.high) == ("count", ("channels", "rows", "columns"), 0, 20)
+    binding = bind_state(env)
+    parsed = parse_expression("seen(1, bottom, east) > height(west)", binding.vocabulary)
+    wanted = states["heights"][:, 2] > states["heights"][:, 0]
+    np.testing.assert_array_equal(evaluate_expression(parsed, binding, states), wanted)
+    plain = LittleEnv()
+    plain.concepts = (*LittleEnv.concepts, Concept(name="obs", kind="flag", measure=lambda s: s["lamp"], doc="Shown."))
+    assert with_cells(plain) is plain
 
 
 def table(**keys):

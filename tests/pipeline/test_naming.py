@@ -7,7 +7,7 @@ import pytest
 
 from agentscope import pipeline, rollouts
 from agentscope.agents import find_agent
-from agentscope.language import bind_state, evaluate_expression, parse_expression
+from agentscope.language import bind_state, evaluate_expression, parse_expression, with_cells
 from agentscope.pipeline.naming import name_units
 from agentscope.pipeline.running import Run
 from agentscope.probes.bank import Bank, bank_of
@@ -26,7 +26,8 @@ class Workbench:
         pool = rollouts.edit_pool(self.agent.env, visited, SEED(0), most=800)
         assert pool is not None
         self.states = np.concatenate([visited.states, pool.edited])
-        self.bank: Bank = bank_of(self.agent.env, visited.states, pool.edited, episodes=visited.episode,
+        self.env = with_cells(self.agent.env)
+        self.bank: Bank = bank_of(self.env, visited.states, pool.edited, episodes=visited.episode,
                                   edited_episodes=pool.episode[pool.parent])  # fmt: skip
         self.record = json.loads((find_agent(name).zip_path.parent / "record.json").read_text())
 
@@ -47,7 +48,7 @@ class Workbench:
 
     def values(self, text: str) -> np.ndarray:
         parsed = parse_expression(text, self.bank.vocabulary)
-        return evaluate_expression(parsed, bind_state(self.agent.env), self.states)
+        return evaluate_expression(parsed, bind_state(self.env), self.states)
 
 
 @pytest.fixture(scope="module", params=["follower-dqn-relu-l0", "trigger-dqn-relu-l0"])
@@ -78,6 +79,17 @@ def test_the_second_choice_of_a_wall_follower_is_told_in_words() -> None:
     units = bench.units("hidden_4")
     texts = {found.text for unit in range(7) if (found := bench.name(units, unit)) is not None}
     assert texts & {"wall_right() and not wall_ahead()", "not wall_ahead() and wall_right()"}
+
+
+def test_units_below_the_concepts_are_named_by_cells() -> None:
+    """The first layer of the program that counts heights and holes: is this row reached, is this cell full?"""
+    bench = Workbench("columns-dqn-relu-l0")
+    units = bench.units("hidden_1")
+    found = [bench.name(units, unit) for unit in range(4)]
+    assert [candidate.text for candidate in found if candidate is not None] == [
+        "height(column0) > 3", "seen(row1, column0) > 0", "height(column0) <= 2", "seen(row2, column0) > 0",
+    ]  # fmt: skip
+    assert all(candidate is not None and candidate.score == 1 for candidate in found)
 
 
 def test_the_pipeline_names_strong_units_that_no_column_explains() -> None:
