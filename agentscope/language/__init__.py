@@ -29,6 +29,7 @@ from agentscope.language.parsing import parse as parse
 from agentscope.language.parsing import parse_expression as parse_expression
 from agentscope.language.printing import print_expression as print_expression
 from agentscope.language.printing import print_program as print_program
+from agentscope.language.seeing import with_cells as with_cells
 from agentscope.language.sizing import Size as Size
 from agentscope.language.sizing import called_concepts as called_concepts
 from agentscope.language.sizing import calls_by_place as calls_by_place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from agentscope.contracts import InspectableEnv, States, concepts_of
 from agentscope.language.vocabulary import RESERVED, vocabulary_of
 
 SEEN = "seen"
+MOST_CELLS = 1_024  # all of them are held at once, for thousands of states: screens of pixels are not
 SPATIAL = ("rows", "columns")  # what the last two dimensions of an observation are called, where the lengths agree
 
 
@@ -38,8 +40,8 @@ def with_cells(env: InspectableEnv) -> InspectableEnv:
     """The environment with `seen(...)`, its observation cell by cell, e.g. `seen(0, row3, column2)`.
 
     Its axes are `rows` and `columns` where the environment has them, and otherwise `channels` or `components`, whose
-    positions are written as numbers. An environment that shows its observation already (`obs`), or in which these
-    names mean something else, is given back as it is.
+    positions are written as numbers. An environment that shows its observation already (`obs`), in which these names
+    mean something else, or that has more than MOST_CELLS cells is given back as it is.
     """
     space = env.observation_space
     known = vocabulary_of(env)
@@ -47,7 +49,14 @@ def with_cells(env: InspectableEnv) -> InspectableEnv:
     names = _axes(env, shape)
     new = [name for name in names if name not in env.axes]
     taken = [name for name in (SEEN, *new) if known.signature(name) or name in known.meanings or name in RESERVED]
-    if "obs" in known.concepts or taken or SEEN in known.axes or not shape or len(set(names)) < len(names):
+    if (
+        math.prod(shape) > MOST_CELLS
+        or "obs" in known.concepts
+        or taken
+        or SEEN in known.axes
+        or not shape
+        or len(set(names)) < len(names)
+    ):
         return env
     lengths = dict(zip(names, shape, strict=True))
     dtype = np.dtype(space.dtype or np.float32)

@@ -204,6 +204,9 @@ def test_cells_have_the_axes_of_the_environment_where_the_lengths_agree(states):
     plain = LittleEnv()
     plain.concepts = (*LittleEnv.concepts, Concept(name="obs", kind="flag", measure=lambda s: s["lamp"], doc="Shown."))
     assert with_cells(plain) is plain
+    pixels = Grid()
+    pixels.observation_space = gymnasium.spaces.Box(0, 255, (84, 84), np.uint8)
+    assert with_cells(pixels) is pixels
 
 
 def table(**keys):
