@@ -221,14 +221,15 @@ class ProbeRun:
         if real.scorer is not None:
             found = [difference_interval(real, each, self.resamples) for each in (controls, (task,))]
             ends = [each or NO_INTERVAL for each in (interval_of(real.scorer(self.resamples)), *found)]
+        constant = constant_score(outcome.target, self.plan)
         code = self.codes.get((layer, name))
         twins_nonlinear = [twin[layer, name] for twin in self.twins_nonlinear if (layer, name) in twin]
         return LayerScores(
             outcome.view, Score(real.value, *ends[0]), raw.value, tuple(twin.value for twin in twins), features.value,
             _known(task.value), _known(self.found[layer, name, "shuffled"].value),
-            constant_score(outcome.target, self.plan), accuracy(outcome, self.plan), self.fitted.get(name),
+            constant, accuracy(outcome, self.plan), self.fitted.get(name),
             gain_ends=ends[1], selectivity_ends=ends[2],
-            p=chance(real, (*controls, task), episodes=self.plan.split.scored_episodes),
+            p=chance(real, (*controls, task), episodes=self.plan.split.scored_episodes, floor=constant),
             nonlinear=self.nonlinear.get((layer, name)),
             nonlinear_untrained=max(twins_nonlinear, default=None), code=code.row(self.resamples) if code else None,
         )  # fmt: skip

@@ -35,7 +35,7 @@ def measure(outcome: Outcome, plan: Plan, *, keep: bool = False) -> Measured:
     return Measured(scorer.value, scorer.influence(), scorer if keep else None)
 
 
-def chance(score: Measured, controls: Sequence[Measured], *, episodes: int) -> float:
+def chance(score: Measured, controls: Sequence[Measured], *, episodes: int, floor: float = -np.inf) -> float:
     """One-sided p-value of "the score is no higher than its best control".
 
     A normal approximation of the paired bootstrap over episodes, since 200 resamples resolve no p below .005: its
@@ -45,10 +45,13 @@ def chance(score: Measured, controls: Sequence[Measured], *, episodes: int) -> f
 
     Args:
         episodes: how many were scored.
+        floor: what a constant scores, which stands for all controls below it: an R2 of -9 is one of few wild
+            errors, and its variance would hide that it is beaten.
     Returns: 1 where there is no control.
     """
-    found = [_chance(score, control, episodes) for control in controls if np.isfinite(control.value)]
-    return max(found, default=1.0)
+    constant = [Measured(floor, np.zeros_like(score.influence))] if np.isfinite(floor) else []
+    above = [control for control in controls if np.isfinite(control.value) and control.value > floor]
+    return max((_chance(score, control, episodes) for control in (*above, *constant)), default=1.0)
 
 
 def _chance(score: Measured, control: Measured, episodes: int) -> float:

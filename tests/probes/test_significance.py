@@ -57,6 +57,15 @@ def test_the_hardest_control_counts_and_one_without_a_score_does_not():
     assert both == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
 
 
+def test_a_wild_control_below_the_constant_hides_nothing():
+    rng = np.random.default_rng(8)
+    score, wild = measured(rng.normal(0.6, 0.1, EPISODES)), measured(np.append(np.zeros(EPISODES - 1), -600.0))
+    assert chance(score, [wild], episodes=EPISODES) > 0.1 > 1e-9 > chance(score, [wild], episodes=EPISODES, floor=0.0)
+    assert chance(score, [wild], episodes=EPISODES, floor=0.7) == 1.0 - chance(
+        Measured(1.4 - score.value, -score.influence), [], episodes=EPISODES, floor=0.7
+    )
+
+
 def test_without_a_control_nothing_is_beaten():
     score = measured(np.random.default_rng(5).normal(size=EPISODES))
     resamples = draw_resamples(EPISODES, np.random.default_rng(6))
