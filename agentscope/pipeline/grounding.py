@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,11 +20,12 @@ from agentscope.pipeline.running import Run
 from agentscope.probes.grounding import Grounded, fit_grounded, label_called
 from agentscope.records import StateSet
 
-FIT_STATES = 8_000  # of all states, where the environment lists them, and as many at most that the network visits
+FIT_STATES = 6_000  # of all states, where the environment lists them, and as many at most that the network visits
+FIT_LESSONS = 5_000  # states, where it does not list them
 VISITS = 1_000  # episodes of the latter
 FEWEST_LEVELS = 10  # below it, readouts are fitted on lessons even where all states are listed
 CHOOSING, CHOOSING_AFTER = 2_000, 150  # states that choose among readouts; fewer where the text looks at afterstates
-EXAM_AFTER = 1_000  # exam states of a text that looks at afterstates: each state is a score of observations
+EXAM_AFTER = 600  # exam states of a text that looks at afterstates: each state is a score of observations
 NEAR = 0.0005  # agreement given up for a linear readout, or one from a later layer
 PASSES = 2  # over all primitives, each choosing its readout beside those of the others
 
@@ -47,8 +48,8 @@ def ground_strategy(agent: OpenAgent, text: str, lessons: StateSet, exam: StateS
     """Bind the text to the network's activations, and measure on the exam's network states what that costs.
 
     Readouts are fitted on lessons, or on all states where the environment lists them, as texts are; of each primitive
-    one is chosen on lessons that did not fit it (on visited states where all states did), by the agreement of the text:
-    among those that differ by less than NEAR the latest layer first, and linear before non-linear.
+    one is chosen on states that the network visits, by the agreement of the text: among those that differ by less than
+    NEAR the latest layer first, and linear before non-linear.
     """
     program = language.parse(text, language.vocabulary_of(agent.env))
     names = language.called_concepts(program)
@@ -125,13 +126,13 @@ class _Grounder:
     def fit(self, names: Sequence[str], layers: Sequence[str]) -> dict[str, list[Grounded]]:
         """Readouts of each concept that has some, the latest layer first and linear before non-linear."""
         env, visited, listed = self.agent.env, self.visited, self.listed
+        fits = ~self.choosing if not self.choosing.all() else self.choosing
+        states, episodes = visited.states[fits], visited.episode[fits]
         if listed is not None:
             rows = np.linspace(0, len(listed) - 1, min(len(listed), FIT_STATES)).astype(np.int64)
-            states = np.concatenate([listed.states[rows], visited.states])
-            data = label_called(env, states, rollouts.levels_of(states), names)
-        else:
-            fits = ~self.choosing if not self.choosing.all() else self.choosing
-            data = label_called(env, visited.states[fits], visited.episode[fits], names)
+            states = np.concatenate([listed.states[rows], states])
+            episodes = rollouts.levels_of(states)
+        data = label_called(env, states, episodes, names)
         generator = self.run.streams.generator("grounding")
         found = fit_grounded(self.agent.network, data, layers, generator=generator)
         order = {layer: place for place, layer in enumerate(layers)}
@@ -142,15 +143,20 @@ class _Grounder:
     def visited(self) -> StateSet:
         """States that the network visits: the lessons, or where all states fit, different ones of more episodes."""
         if self.listed is None:
-            return self.lessons
+            rows = np.linspace(0, len(self.lessons) - 1, min(len(self.lessons), FIT_LESSONS)).astype(np.int64)
+            return _rows(self.lessons, rows)
         found = self.run.states(self.agent, "grounding", VISITS, FIT_STATES)
         shown = self.agent.env.observe(found.states).reshape(len(found), -1)
         rows = np.sort(np.unique(shown, axis=0, return_index=True)[1])
-        return StateSet(found.name, found.states[rows], found.episode[rows], found.step[rows])
+        return _rows(found, rows)
 
     @cached_property
     def choosing(self) -> np.ndarray:
-        """Which of them choose among readouts: all, or where lessons fit, those of a quarter of the episodes."""
+        """Which of them choose among readouts: a quarter of the episodes, which does not fit them.
+
+        Where all states are listed, all that are visited do both: held-out quarters of so few chose worse (.90 against
+        .93 agreement on keydoor-ppo), and the text was fitted to all states anyhow.
+        """
         episodes = np.unique(self.visited.episode)
         if self.listed is not None or len(episodes) < 8:
             return np.ones(len(self.visited), dtype=bool)
@@ -250,6 +256,10 @@ class _Grounder:
                 for name, readout in chosen.items()
             ],
         }  # fmt: skip
+
+
+def _rows(states: StateSet, rows: np.ndarray) -> StateSet:
+    return replace(states, states=states.states[rows], episode=states.episode[rows], step=states.step[rows])
 
 
 def _only(readouts: Mapping[str, Sequence[Grounded]], form: str) -> dict[str, Sequence[Grounded]]:

@@ -27,7 +27,7 @@ from agentscope.verification import residual as parts
 LESSONS, EXAM = 4_000, 2_000  # states to fit and to measure on
 LESSONS_RANKED, EXAM_RANKED = 1_000, 500  # the same where each state is a row for every move
 EPISODES = {"quick": 20, "full": 100}  # played with parts of the scores
-STEPS_RANKED = 150  # longest such episode of a quick run where moves are many
+STEPS_RANKED = 100  # longest such episode of a quick run where moves are many
 FEWEST_LEVELS = 8  # that recur in lessons and exam: then whole levels are held out
 
 
@@ -65,9 +65,10 @@ class _Work:
 
     def ranking(self, states: States) -> parts.Ranking:
         """What the text says of these states."""
-        batch = language.Batch(self.binding, states, lane_bytes=self.program.lane_bytes)
-        actions = language.evaluate(self.program, self.binding, batch).actions
-        return parts.Ranking(language.rank_actions(self.program, self.binding, batch), actions)
+        keys = language.rank_actions(self.program, self.binding, states)
+        if keys is not None:
+            return parts.Ranking(keys, keys.argmax(axis=1))
+        return parts.Ranking(None, language.evaluate(self.program, self.binding, states).actions)
 
     def leftover(self, lessons: StateSet, exam: StateSet, twin: Network | None) -> Leftover:
         """All of the block."""

@@ -20,10 +20,8 @@ FOLDS = 2  # held-out scores only say how good a readout is: halves are enough
 WIDEST = 160  # features a position beyond which a layer is read linearly only
 MOST_CLASSES = 40  # values of a count that is read as a choice among them too
 BY_CLASS = ", by class"
-HIDDEN, HIDDEN_SHARED = (
-    1_000,
-    96,
-)  # random features of a layer read as a whole, and of each position of a shared readout
+HIDDEN = 768  # random features of a layer read as a whole
+HIDDEN_SHARED = 96  # and of each position of a shared readout
 
 
 @dataclass(frozen=True)

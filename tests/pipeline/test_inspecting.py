@@ -69,4 +69,4 @@ def test_level_2_and_the_residual_of_every_kind_of_network(inspected_twice: Twic
     assert report["residual"]["verdict"] in ("structure", "noise", "undecided", "nothing left")
     twin = agent.card is not None and agent.card.twin is not None
     assert (report["residual"]["shared"] is not None) == (twin and report["residual"]["verdict"] != "nothing left")
-    assert report["residual"]["ablated_return"]["n"] == 12
+    assert report["residual"]["ablated_return"]["n"] == report["fidelity"]["episodes"]["n"]

@@ -21,7 +21,8 @@ def test_the_view_holds_gist_strategy_and_tables_within_100_columns(inspection):
     assert max(len(line) for line in text.splitlines()) <= 100
     for words in ("The agent fails in 5%", "if holes() > 3:", "0.875", "0.860-0.890", "identical episodes", "> tree",
                   "2 read from the network", "0.800-0.850", "non-linear",
-                  "Read from the state, for want of a readout: lamp", "has structure, shared with another seed", "correlation with toy-2", "29.5"):  # fmt: skip
+                  "Read from the state, for want of a readout: lamp",
+                  "has structure, shared with another seed", "correlation with toy-2", "29.5"):  # fmt: skip
         assert words in text, words
 
 
