@@ -26,7 +26,7 @@ VISITS = 1_000  # episodes of the latter
 FEWEST_LEVELS = 10  # below it, readouts are fitted on lessons even where all states are listed
 CHOOSING, CHOOSING_AFTER = 2_000, 150  # states that choose among readouts; fewer where the text looks at afterstates
 EXAM_AFTER = 600  # exam states of a text that looks at afterstates: each state is a score of observations
-NEAR = 0.0005  # agreement given up for a linear readout, or one from a later layer
+NEAR = 0.001  # agreement given up for a linear readout, or one from a later layer
 PASSES = 2  # over all primitives, each choosing its readout beside those of the others
 
 

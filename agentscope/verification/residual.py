@@ -232,7 +232,12 @@ def shuffled(
     *,
     generator: np.random.Generator,
 ) -> Float64[np.ndarray, "states actions"]:
-    """The residuals of each episode dealt out to its states anew: what then can be predicted is no structure."""
+    """The residuals of each episode dealt out to its states anew: what then can be predicted is no structure.
+
+    What all states have in common is taken off first: a preference that the text lacks altogether is structure, though
+    it needs no state to be known.
+    """
+    residual = residual - residual.mean(axis=0)
     order = np.lexsort((generator.random(len(episode)), episode))
     dealt = np.empty_like(residual)
     dealt[np.argsort(episode, kind="stable")] = residual[order]
