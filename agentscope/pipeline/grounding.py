@@ -189,10 +189,11 @@ class _Grounder:
 
         alone = {name: best(name, state) for name in readouts}
         known = {name: int(np.argmax([each.score for each in of])) for name, of in readouts.items()}
-        for chosen in (alone, known):
+        starts = (alone, known)
+        for chosen in starts:
             for name in [*readouts] * PASSES:
                 chosen[name] = best(name, beside(chosen, name))
-        chosen = max(alone, known, key=lambda each: share(beside(each)))
+        chosen = max(starts, key=lambda each: share(beside(each)))
         return {name: readouts[name][place] for name, place in chosen.items()}
 
     def _batches(self, readouts: Mapping[str, Sequence[Grounded]], states: States) -> dict[str, list[language.Batch]]:
@@ -272,7 +273,7 @@ def _arrays(chosen: Mapping[str, Grounded]) -> dict[str, np.ndarray]:
     """The readouts that level 2 reads with, under level2.<concept>; those with random features hold their lift too."""
     arrays = probes.Readouts({f"level2.{name}": each.readout for name, each in chosen.items()}).to_arrays()
     for name, each in chosen.items():
-        arrays |= {f"level2.{name}.lift_{part}": values for part, values in each.to_arrays().items()}
+        arrays |= {f"level2.{name}.{part}": values for part, values in each.to_arrays().items()}
     return arrays
 
 

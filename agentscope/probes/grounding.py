@@ -18,7 +18,7 @@ from agentscope.probes.targets import LabelledStates, Target, action_layout, dra
 
 FOLDS = 2  # held-out scores only say how good a readout is: halves are enough
 WIDEST = 160  # features a position beyond which a layer is read linearly only
-MOST_CLASSES = 40  # values of a count that is read as a choice among them too
+MOST_CLASSES = 40  # values of a count or number that is read as a choice among them too
 BY_CLASS = ", by class"
 HIDDEN = 768  # random features of a layer read as a whole
 HIDDEN_SHARED = 96  # and of each position of a shared readout
@@ -59,9 +59,9 @@ class Grounded:
     """One primitive as one layer's activations give it.
 
     Attributes:
-        form: "linear", or "non-linear" where it is read through a `lift`; "..., by class" where a count is read as a
-            choice among its values.
-        score: on held-out episodes or levels: AUC of flags, macro-F1 of choices and of counts by class, else R2.
+        form: "linear", or "non-linear" where it is read through a `lift`; "..., by class" where a count or number is
+            read as a choice among its `values`.
+        score: on held-out episodes or levels: AUC of flags, macro-F1 of choices and of what is read by class, else R2.
     """
 
     concept: str
@@ -70,16 +70,18 @@ class Grounded:
     score: float
     readout: Readout
     lift: Lift | None = None
+    values: Shaped[np.ndarray, "classes"] | None = None
 
     def read(self, activations: Shaped[np.ndarray, "states ..."]) -> Shaped[np.ndarray, "states ..."]:
         """The concept's values, of shape (n, *axis) or (n, actions, *axis)."""
-        return self.readout.apply(activations if self.lift is None else self.lift(activations))
+        found = self.readout.apply(activations if self.lift is None else self.lift(activations))
+        return found if self.values is None else self.values[found]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What the lift holds, as plain arrays by name; the readout has arrays of its own."""
-        if self.lift is None:
-            return {}
-        return {name: getattr(self.lift, name) for name in ("mean", "scale", "weights", "bias")}
+        """What lift and values hold, as plain arrays by name; the readout has arrays of its own."""
+        lift = ("mean", "scale", "weights", "bias") if self.lift is not None else ()
+        arrays = {f"lift_{name}": getattr(self.lift, name) for name in lift}
+        return arrays if self.values is None else arrays | {"values": self.values}
 
 
 def fit_grounded(
@@ -114,26 +116,30 @@ def fit_grounded(
     found = []
     for (layer, name), view in views.items():
         by_class = BY_CLASS if name in of else ""
-        concept = of.get(name, name)
-        found.append(Grounded(concept, layer, f"linear{by_class}", scores[layer, name], readouts[layer, name]))
+        concept, values = of.get(name, (name, None))
+        keys = {"linear": ((layer, name), None)}
         if view in lifts:
-            key = lifts[view].lifted.layer, name
-            found.append(Grounded(concept, layer, f"non-linear{by_class}", scores[key], readouts[key], lifts[view]))
+            keys["non-linear"] = ((lifts[view].lifted.layer, name), lifts[view])
+        for form, (key, lift) in keys.items():
+            found.append(Grounded(concept, layer, form + by_class, scores[key], readouts[key], lift, values))
     return tuple(each for each in found if np.isfinite(each.score))
 
 
-def _by_class(data: LabelledStates) -> tuple[LabelledStates, dict[str, str]]:
-    """The same states with each count of few values as a choice among them too, and which count each such choice is.
+def _by_class(data: LabelledStates) -> tuple[LabelledStates, dict[str, tuple[str, np.ndarray]]]:
+    """The same states with each count or number of few values as a choice among them too, and what each choice means.
 
-    A line through all values may be a poor guide to whether a count lies above a bound, which is what texts ask.
+    A line through all values may be a poor guide to whether one lies above a bound, which is what texts ask: of 0.0,
+    read as 0.03, `<= 0.0` says the opposite.
     """
-    concepts, labels, of = list(data.concepts), dict(data.labels), {}
+    concepts, labels = list(data.concepts), dict(data.labels)
+    of: dict[str, tuple[str, np.ndarray]] = {}
     for concept in data.concepts:
         values = data.labels[concept.name]
-        if concept.kind == "count" and values.ndim == 1 and len(np.unique(values)) <= MOST_CLASSES:
+        known = np.unique(values)
+        if concept.kind in ("count", "number") and values.ndim == 1 and len(known) <= MOST_CLASSES:
             name = concept.name + BY_CLASS
             concepts.append(replace(concept, name=name, kind="choice"))
-            labels[name], of[name] = values, concept.name
+            labels[name], of[name] = np.searchsorted(known, values), (concept.name, known)
     return replace(data, concepts=tuple(concepts), labels=labels), of
 
 

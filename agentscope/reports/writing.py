@@ -19,7 +19,7 @@ from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
 from agentscope.rollouts.storing import save_states, write_rollouts
 
-OTHERS = ("residual", "decompilation", "comparisons")  # blocks that other verbs than inspect write
+OTHERS = ("decompilation", "comparisons")  # blocks that other verbs than inspect write
 
 
 def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) -> Report:

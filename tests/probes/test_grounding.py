@@ -10,6 +10,8 @@ from agentscope.probes.grounding import fit_grounded
 from agentscope.probes.targets import LabelledStates
 from tests.toy_networks import ClosedNetwork
 
+FORMS = ("linear", "linear, by class")
+
 
 class Two(ClosedNetwork):
     """Two layers: the input as it is, and only its first unit."""
@@ -44,7 +46,7 @@ def test_random_features_read_what_no_line_can():
     assert found["narrow", "non-linear"].score < 0.6  # it is not there
     read = found["wide", "non-linear"].read(signs.astype(np.float32))
     assert read.dtype == bool and (read == xor).mean() > 0.97
-    assert set(found["wide", "non-linear"].to_arrays()) == {"mean", "scale", "weights", "bias"}
+    assert set(found["wide", "non-linear"].to_arrays()) == {"lift_mean", "lift_scale", "lift_weights", "lift_bias"}
     assert found["wide", "linear"].to_arrays() == {}
 
 
@@ -59,6 +61,17 @@ def test_a_count_is_read_as_a_choice_among_its_values_too():
     assert by_class.concept == "asked" and by_class.score > 0.99
     read = by_class.read(shown.astype(np.float32))
     assert read.dtype == np.int64 and (read == values).all()
+
+
+def test_a_number_of_few_values_is_read_as_exactly_one_of_them():
+    generator = np.random.default_rng(5)
+    values = np.array([-1.5, 0.0, 2.0])[generator.integers(3, size=2000)]
+    shown = np.stack([values, values], axis=1) + generator.normal(size=(2000, 2)) * 0.05
+    found = found_for(labelled("number", values, shown))
+    plain, by_class = (found["narrow", form].read(shown[:, :1].astype(np.float32)) for form in FORMS)
+    assert (plain <= 0).mean() < (values <= 0).mean() - 0.1  # half of the zeros are read as a little more
+    assert by_class.dtype == np.float64 and (by_class == values).all()
+    assert found["narrow", FORMS[1]].to_arrays()["values"].tolist() == [-1.5, 0.0, 2.0]
 
 
 def test_what_does_not_vary_has_no_readout():
