@@ -117,7 +117,7 @@ def fit_grounded(
     for (layer, name), view in views.items():
         by_class = BY_CLASS if name in of else ""
         concept, values = of.get(name, (name, None))
-        keys = {"linear": ((layer, name), None)}
+        keys: dict[str, tuple[tuple[str, str], Lift | None]] = {"linear": ((layer, name), None)}
         if view in lifts:
             keys["non-linear"] = ((lifts[view].lifted.layer, name), lifts[view])
         for form, (key, lift) in keys.items():
