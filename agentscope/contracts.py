@@ -74,6 +74,8 @@ class InspectableEnv(Protocol):
         render_text(state) -> str; render_rgb(state) -> uint8 (h, w, 3).
         unseen_levels() -> InspectableEnv over levels that training never shows.
         states_from(observations) -> states that look like these observations (a text then acts on observations).
+        with_chance_of(successors, states) -> successors with the chance values (the next draw) of the states they came
+            from: what `after` shows a network at level 2.
         reward_concepts: names of the concepts that the reward contains (empty when it contains none).
     """
 
@@ -161,6 +163,20 @@ class AgentNotice:
     summary: str
 
 
+@dataclass(frozen=True)
+class DenseStep:
+    """The dense layer that reads a layer, flattened: activation(weights @ values + bias).
+
+    Attributes:
+        layer: name of what it puts out; activation: ReLU, Tanh, or "" for the scores.
+    """
+
+    layer: str
+    weights: Float[np.ndarray, "readers units"]
+    bias: Float[np.ndarray, "readers"]
+    activation: str
+
+
 @runtime_checkable
 class Network(Protocol):
     """A policy network as loaded, with its preprocessing, as named layers over numpy."""
@@ -238,8 +254,8 @@ class Network(Protocol):
         """Gradient of sum(cotangents * scores) with respect to the layer's output, where that is `outputs`."""
         ...
 
-    def reading_weights(self, layer: str) -> Float[np.ndarray, "readers units"] | None:
-        """Weights by which the next dense layer reads this one, flattened; None where something else comes next."""
+    def dense_after(self, layer: str) -> DenseStep | None:
+        """The dense layer that comes next; None where something else does."""
         ...
 
     def weights(self) -> Mapping[str, np.ndarray]:

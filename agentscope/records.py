@@ -67,11 +67,13 @@ class Evidence:
     Attributes:
         erasure: share of states whose choice changes when the concept is erased (LEACE) from the layer;
             erasure_control: the same for random subspaces of equal rank; erasure_ceiling: with the layer resampled.
+        erasure_layer, erasure_rank: where, and how many directions were erased.
         interchange: share of effect pairs in which the state with the edit's part of the subspace is decided like the
             edit; interchange_control: the same for random subspaces of equal rank; interchange_untrained: the highest
             of the untrained twins', each with a subspace found in the same way.
         no_effect: share of no-effect pairs that flip all the same.
-        layer, subspace, rank: where it was measured, e.g. hidden_1, "readout" or "trained" (DAS), 3.
+        layer, subspace, rank: where it was measured, e.g. hidden_1, "readout" or "units", 3.
+        trained: a row for each rank of a trained subspace (DAS): shown beside the verdict, never decides it.
         others_changed: how many other concepts the pairs change, on average.
         row_space: share of the subspace that later layers read at all; guarded: interchange by that part alone.
         score_shift: mean share of the edit's whole effect on the scores that the swap brings about.
@@ -85,6 +87,8 @@ class Evidence:
     interchange: float | None = None
     no_effect: float | None = None
     erasure_ceiling: float | None = None
+    erasure_layer: str | None = None
+    erasure_rank: int | None = None
     interchange_low: float | None = None
     interchange_high: float | None = None
     interchange_control: float | None = None
@@ -99,7 +103,39 @@ class Evidence:
     pairs: int = 0
     no_effect_pairs: int = 0
     tried: tuple[Mapping[str, Any], ...] = ()
+    trained: tuple[Mapping[str, Any], ...] = ()
     why: str = ""
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The smallest set of units of one layer whose swap does what swapping the concept does.
+
+    Attributes:
+        units: names, e.g. hidden_1[4], the most important first.
+        effect: share of judging effect pairs that follow when these units alone are swapped; whole: when the layer is;
+            wanted: the interchange of the concept that it had to keep (KEPT of it).
+        kept: effect / wanted. random: mean effect of random sets of as many units.
+        complete: 1 - effect of all other units / whole: 1 if nothing is left outside.
+        minimal: the least that any one unit adds.
+        stability: mean Jaccard of the sets found on resampled pairs.
+        edges: of the edges into the next dense layer the fewest that keep the effect, out of how many.
+        single: a row for each of the strongest units: share of visited states whose choice changes when it alone is
+            resampled, and of the pairs that follow when it alone is swapped.
+    """
+
+    layer: str
+    units: tuple[str, ...]
+    effect: float
+    whole: float
+    wanted: float
+    kept: float | None
+    random: float | None
+    complete: float | None
+    minimal: float | None
+    stability: float | None
+    edges: Mapping[str, Any] | None = None
+    single: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +170,7 @@ class Primitive:
     significant: bool = False  # q <= .05
     tests: int = 0  # concepts x layers that q allows for
     nonlinear: float | None = None  # the best layer's by a small non-linear readout, where one was fitted
+    circuit: Circuit | None = None  # where one was looked for
     code_length: float | None = None  # of the labels given the layer, as a share of what a constant needs (MDL)
 
 
@@ -317,6 +354,7 @@ class Inspection:
         vocabulary: names of the concepts that a text may call.
         levels: rows of level, set, agreement, states of the levels from 2 on; 0 and 1 are written from `fidelity`.
         residual: what of the network's scores the text leaves: share, verdict, structure, shared, ablated_return.
+        groups: of units in the hidden layers, the weights' clusterability, named candidates; None where not looked for.
         baseline: the best text of the same form and size fitted to the optimal values alone:
             agreement_without_near_ties, lines; None where no optimal values are known.
         why: dotted path in report.json -> why that part is null.
@@ -337,6 +375,7 @@ class Inspection:
     noise_floor: NoiseFloor
     levels: tuple[Mapping[str, Any], ...] = ()
     residual: Mapping[str, Any] | None = None
+    groups: Mapping[str, Any] | None = None
     findings: tuple[Finding, ...] = ()
     baseline: Mapping[str, Any] | None = None
     why: Mapping[str, str] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from agentscope.agents import finding, untrained_twins
 from agentscope.compiling import subject
 from agentscope.contracts import InspectableEnv, action_concepts_of, concepts_of
 from agentscope.pipeline import open_agent
-from agentscope.pipeline.inspecting import find_primitives
+from agentscope.pipeline.inspecting import find_primitives, untrained
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.probes import LabelledStates, label_states
@@ -179,7 +179,7 @@ def verdicts(name: str, *, seed: int = 0) -> list[Verdict]:
     agent, run = open_agent(name), Run(Streams(seed), QUICK)
     lessons = run.states(agent, "lessons", QUICK.lessons, QUICK.lesson_states)
     labelled = label_states(agent.env, lessons.states, lessons.episode)
-    found = [each for each in find_primitives(agent, lessons, run).primitives if each.score is not None]
+    found = [each for each in find_primitives(agent, lessons, untrained(agent, run), run).primitives if each.score is not None]
     for each in found:
         doubted = truths[each.concept] == "absent" and each.where == "computed" and each.kind != "choice"
         if level in COMPILED and doubted and exact_where_visited(agent, labelled, each.concept):

@@ -18,7 +18,7 @@ from stable_baselines3.common.preprocessing import preprocess_obs
 from agentscope.agents.normalising import Normaliser
 from agentscope.agents.pathways import Pathway, one_thread, pathway_of
 from agentscope.agents.policies import PolicySpec
-from agentscope.contracts import AgentNotice, Layer
+from agentscope.contracts import AgentNotice, DenseStep, Layer
 from agentscope.errors import BadOption, SpaceMismatch, UnsupportedAgent
 
 Patch = Callable[[np.ndarray], np.ndarray]
@@ -96,22 +96,23 @@ class SB3Network:
         state = self.policy.state_dict()
         return {name: state[name].numpy().copy() for name in state if name in self._own_names}
 
-    def reading_weights(self, layer: str) -> Float[np.ndarray, "readers units"] | None:
-        """Weights by which the next dense layer reads this one, flattened; None where something else comes next.
-
-        Those of the scores are measured from their mean: what all actions share decides nothing.
-        """
+    def dense_after(self, layer: str) -> DenseStep | None:
+        """The dense layer that comes next; None where something else does, or its activation is not known here."""
         names = [name for name, _, _ in self.pathway.layers]
         last = len([name for name in names if not name.startswith("hidden_") and name != "scores"]) - 1
         index = names.index(layer)
         if index < last or layer == "scores":
             return None
-        dense = [*(self.pathway.hidden[i] for i in range(0, len(self.pathway.hidden), 2)), self.pathway.head]
-        weights = dense[index - last].weight.detach().numpy().astype(np.float64)
-        if index - last < len(dense) - 1:
-            return np.asarray(weights)
-        heads = weights.reshape(self.spec.quantiles, self.actions, -1).mean(axis=0) if self._quantile else weights
-        return np.asarray(heads - heads.mean(axis=0))
+        hidden: Any = self.pathway.hidden
+        dense = [*(hidden[i] for i in range(0, len(hidden), 2)), self.pathway.head]
+        module, scores = dense[index - last], index - last == len(dense) - 1
+        if not scores and self.spec.activation not in ("ReLU", "Tanh"):
+            return None
+        weights, bias = (values.detach().numpy().astype(np.float64) for values in (module.weight, module.bias))
+        if scores and self._quantile:
+            weights, bias = (values.reshape(self.spec.quantiles, self.actions, -1).mean(axis=0)
+                             for values in (weights, bias))  # fmt: skip
+        return DenseStep(names[index + 1], weights, bias.reshape(-1), "" if scores else self.spec.activation)
 
     @property
     def _quantile(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +21,18 @@ from agentscope.contracts import (
 from agentscope.pipeline.checking import file_findings
 from agentscope.pipeline.examining import examine
 from agentscope.pipeline.grounding import ground_strategy
+from agentscope.pipeline.grouping import describe_groups
 from agentscope.pipeline.leftover import measure_residual
 from agentscope.pipeline.marking import marked_strategy
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
+from agentscope.pipeline.using import UseTests
 from agentscope.pipeline.yardsticks import bound_vocabulary, measure_baseline, noise_floor, twin_of
 from agentscope.records import Budget, Inspection, StateSet, Strategy
 from agentscope.reports import agent_record, environment_record, run_record
 
 LATER = {
     "decompilation": "decompilation is not built yet",
-    "primitives.*.evidence": "no test for use was run: erasure and interchange are not built yet",
     "levels.3": "decompilation is not built yet",
 }
 NEAR_HELD, NEAR_ALL = 0.002, 0.001  # merit given up for a shorter text: held-out marks are noisy, those of all are not
@@ -44,11 +47,15 @@ def inspect_agent(
     run = Run(rollouts.Streams(seed), budget, progress)
     with run.stage("collecting lessons"):
         lessons = run.states(agent, "lessons", budget.lessons, budget.lesson_states)
+    twins = untrained(agent, run)
     with run.stage("finding primitives"):
-        probing = find_primitives(agent, lessons, run)
+        probing = find_primitives(agent, lessons, twins, run)
     with run.stage("extracting the strategy"):
         strategy, search, baseline = extract_strategy(agent, lessons, run)
-    strategy = marked_strategy(strategy, agent, probing.primitives)
+    with run.stage("testing for use"):
+        tested = UseTests(agent, lessons, twins, run).test(probing.primitives, actions=strategy.primitives)
+        primitives = tuple(one.primitive for one in tested)
+    strategy = marked_strategy(strategy, agent, primitives)
     with run.stage("collecting the exam"):
         exam = run.states(agent, "exam", budget.exam, budget.exam_states)  # fresh episodes: nothing was fitted on them
     with run.stage("verifying"):
@@ -61,6 +68,8 @@ def inspect_agent(
         grounding = ground_strategy(agent, strategy.text, lessons, exam, run)
     with run.stage("measuring the residual"):
         leftover = measure_residual(agent, strategy.text, lessons, exam, run, twin=twin_of(agent))
+    with run.stage("grouping units"):
+        groups = describe_groups(agent, lessons, run)
     why = {
         **LATER,
         **grounding.why,
@@ -71,10 +80,12 @@ def inspect_agent(
     return Inspection(
         run=run_record("inspect", seed=seed, budget=budget.name),
         agent=agent_record(agent.network, name=agent.name),
-        environment=environment_record(agent.env, env_id=agent.env_id, env_kwargs=agent.env_kwargs),
+        environment=environment_record(
+            agent.env, env_id=agent.env_id, env_kwargs=agent.env_kwargs, concepts_file=agent.own_concepts
+        ),
         vocabulary=tuple(concept.name for concept in (*concepts_of(agent.env), *action_concepts_of(agent.env))),
         ceiling=ceiling,
-        primitives=probing.primitives,
+        primitives=primitives,
         strategy=strategy,
         fidelity=examination.fidelity,
         noise_floor=floor,
@@ -84,18 +95,23 @@ def inspect_agent(
         timings=run.timings,
         levels=grounding.levels,
         residual=leftover.block,
+        groups=groups,
         readouts={**probing.readouts.to_arrays(), **grounding.readouts},
         exam=exam,
         rollouts=examination.rollouts,
     )
 
 
-def find_primitives(agent: OpenAgent, lessons: StateSet, run: Run) -> probes.Probing:
-    """Probe every declared concept in every layer, beside its controls."""
+def untrained(agent: OpenAgent, run: Run) -> list[Any]:
+    """Networks of the same architecture that were never trained."""
     from agentscope.agents import untrained_twins
 
+    return list(untrained_twins(agent.network, run.budget.untrained_twins, seed=run.number("twins")))
+
+
+def find_primitives(agent: OpenAgent, lessons: StateSet, twins: Sequence[Any], run: Run) -> probes.Probing:
+    """Probe every declared concept in every layer, beside its controls."""
     labelled = probes.label_states(agent.env, lessons.states, lessons.episode)
-    twins = untrained_twins(agent.network, run.budget.untrained_twins, seed=run.number("twins"))
     generator = run.streams.generator("controls")
     return probes.probe_concepts(agent.network, labelled, twins=twins, generator=generator, progress=run.progress)
 

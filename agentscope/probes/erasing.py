@@ -1,4 +1,4 @@
-"""Erase a concept from a layer, so that no linear readout finds it again: LEACE, beside random erasures of equal rank."""
+"""Erase a concept from a layer, so that no linear readout finds it (LEACE), beside random erasures of equal rank."""
 
 from __future__ import annotations
 

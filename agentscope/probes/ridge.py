@@ -54,11 +54,18 @@ class RidgeSystem:
         return np.asarray(solve_triangular(factor, half, lower=True, trans=1, check_finite=False))
 
     def _factor(self, strength: float) -> Float[np.ndarray, "features features"]:
-        """The Cholesky factor, made once for each penalty: it costs more than all that is solved with it."""
-        if strength not in self.factors:
+        """The Cholesky factor, made once for each penalty: it costs more than all that is solved with it.
+
+        Where rounding leaves an eigenvalue below the penalty after all, ten times the penalty is tried, and so on.
+        """
+        used = strength
+        while strength not in self.factors:
             penalised = self.gram.copy()
-            penalised[np.diag_indices(len(penalised))] += strength * self.rows
-            self.factors[strength] = np.linalg.cholesky(penalised)
+            penalised[np.diag_indices(len(penalised))] += used * self.rows
+            try:
+                self.factors[strength] = np.linalg.cholesky(penalised)
+            except np.linalg.LinAlgError:
+                used *= 10.0
         return self.factors[strength]
 
     def solve(self, strengths: Float[np.ndarray, "targets"]) -> Solution:

@@ -21,8 +21,11 @@ def readers_of(
     none (Makelov et al. 2024), so that swaps are done once more with the part inside. Where a dense layer comes next
     its weights say it exactly; elsewhere the gradients of many states' score differences span it from within.
     """
-    weights = network.reading_weights(layer)
-    return orthonormal(weights.T) if weights is not None else _by_slopes(network, observations, layer)
+    step = network.dense_after(layer)
+    if step is None:
+        return _by_slopes(network, observations, layer)
+    scores = step.activation == ""  # what all actions share decides nothing
+    return orthonormal((step.weights - step.weights.mean(axis=0) if scores else step.weights).T)
 
 
 def _by_slopes(network: Network, observations: np.ndarray, layer: str) -> Float[np.ndarray, "units reading"]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from agentscope.concepts import Concept
+from agentscope.concepts import ActionConcept, Concept
 from agentscope.contracts import InspectableEnv, Network, equivalent_actions_of, legal_actions_of
 from agentscope.measures import same_class
+from agentscope.probes.targets import LabelledStates, action_layout
 from agentscope.rollouts import EditPool
 
 CHUNK = 4_096
 ENOUGH = 30  # effect pairs on either side that make it worth while to leave out those that change more
-MOST = 400  # pairs of one kind that are looked at
+MOST, OTHERS = 400, 200  # effect pairs and no-effect pairs that are looked at
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class Stage:
         equivalent, legal: of the edited states: a swap makes the network take the base for the edit.
         changed: by concept, whether the edit changes any of its values.
         values: by concept its values on the bases and on the edits.
-        tests: whether the pair is of an episode that judges; the others choose layers and subspaces.
-        crowd: how many concepts the edit changes.
+        tests: whether the pair is of an episode that judges; the others choose layers and subspaces. base_tests: the
+            same of the bases.
+        concepts: what was measured; action_axes, action_shape: as in `LabelledStates`.
+        crowd: how many concepts of states the edit changes.
         priority: the order, by chance, in which pairs are taken where not all are.
     """
 
@@ -36,6 +39,7 @@ class Stage:
     edited: Shaped[np.ndarray, "edits ..."]
     parent: Int[np.ndarray, "edits"]
     episode: Int[np.ndarray, "edits"]
+    base_episode: Int[np.ndarray, "bases"]
     equivalent: Int[np.ndarray, "edits actions"]
     legal: Bool[np.ndarray, "edits actions"]
     changed: Mapping[str, Bool[np.ndarray, "edits"]]
@@ -43,6 +47,26 @@ class Stage:
     tests: Bool[np.ndarray, "edits"]
     crowd: Int[np.ndarray, "edits"]
     priority: Float[np.ndarray, "edits"]
+    base_tests: Bool[np.ndarray, "bases"]
+    concepts: tuple[Concept, ...]
+    action_axes: tuple[str, ...]
+    action_shape: tuple[int, ...]
+
+    def others_changed(self, concept: str, rows: Int[np.ndarray, "pairs"]) -> float:
+        """How many other concepts of states these pairs change, on average."""
+        own = any(known.name == concept and not isinstance(known, ActionConcept) for known in self.concepts)
+        return float(self.crowd[rows].mean()) - own
+
+    def lessons(self, most: int) -> LabelledStates:
+        """Bases and edits of the choosing episodes, labelled: what readouts that are to be swapped are fitted on."""
+        bases = np.flatnonzero(~self.base_tests)
+        edits = np.flatnonzero(~self.tests)
+        edits = np.sort(edits[np.argsort(self.priority[edits])[: max(most - len(bases), 0)]])
+        labels = {name: np.concatenate([before[bases], after[edits]]) for name, (before, after) in self.values.items()}
+        return LabelledStates(
+            np.concatenate([self.bases[bases], self.edited[edits]]), self.concepts, labels,
+            np.concatenate([self.base_episode[bases], self.episode[edits]]), self.action_axes, self.action_shape,
+        )  # fmt: skip
 
 
 def set_stage(
@@ -56,11 +80,15 @@ def set_stage(
         changed[name] = apart.reshape(len(apart), -1).any(axis=1)
     names, index = np.unique(pool.episode, return_inverse=True)
     judging = generator.permutation(len(names)) % 2 == 0
+    crowd = np.zeros(len(pool), dtype=np.int64)
+    for concept in concepts:
+        if not isinstance(concept, ActionConcept):  # some action or other looks different after any edit
+            crowd += changed[concept.name]
     return Stage(
         env.observe(pool.bases), env.observe(pool.edited), pool.parent, pool.episode[pool.parent],
-        equivalent_actions_of(env, pool.edited), legal_actions_of(env, pool.edited), changed, values,
-        judging[index.ravel()][pool.parent], np.sum(list(changed.values()), axis=0, dtype=np.int64),
-        generator.random(len(pool)),
+        pool.episode, equivalent_actions_of(env, pool.edited), legal_actions_of(env, pool.edited), changed, values,
+        judging[index.ravel()][pool.parent], crowd,
+        generator.random(len(pool)), judging[index.ravel()], tuple(concepts), *action_layout(env),
     )  # fmt: skip
 
 
@@ -112,13 +140,14 @@ class Scene:
                 break
         return self._some(effect & ~stage.tests), self._some(effect & stage.tests)
 
-    def other_pairs(self, concept: str) -> Int[np.ndarray, "judging"]:
-        """Pairs of the judging episodes that are decided differently though the concept stays as it is."""
-        return self._some(self.differs & ~self.stage.changed[concept] & self.stage.tests)
+    def other_pairs(self, concept: str) -> tuple[Int[np.ndarray, "choosing"], Int[np.ndarray, "judging"]]:
+        """Pairs that are decided differently though the concept stays as it is, of both kinds of episodes."""
+        stray = self.differs & ~self.stage.changed[concept]
+        return self._some(stray & ~self.stage.tests, OTHERS), self._some(stray & self.stage.tests, OTHERS)
 
-    def _some(self, wanted: Bool[np.ndarray, "edits"]) -> Int[np.ndarray, "pairs"]:
+    def _some(self, wanted: Bool[np.ndarray, "edits"], most: int = MOST) -> Int[np.ndarray, "pairs"]:
         rows = np.flatnonzero(wanted)
-        return np.sort(rows[np.argsort(self.stage.priority[rows])[:MOST]])
+        return np.sort(rows[np.argsort(self.stage.priority[rows])[:most]])
 
     def held(self, rows: Int[np.ndarray, "pairs"], layers: Sequence[str]) -> Held:
         """Activations of the bases and of the edits of some pairs, each from one pass."""
@@ -130,13 +159,11 @@ class Scene:
         bases = self.stage.bases[self.stage.parent[rows]]
         return self.network.scores_with(bases, {layer: values}, self.stage.legal[rows])
 
-    def follows(self, rows: Int[np.ndarray, "pairs"], scores: Float[np.ndarray, "pairs n"]) -> Bool[np.ndarray, "pairs"]:
+    def follows(
+        self, rows: Int[np.ndarray, "pairs"], scores: Float[np.ndarray, "pairs n"]
+    ) -> Bool[np.ndarray, "pairs"]:
         """Whether these scores decide the base like its edit."""
         return same_class(scores.argmax(axis=1), self.edit[rows].argmax(axis=1), self.stage.equivalent[rows])
-
-    def stays(self, rows: Int[np.ndarray, "pairs"], scores: Float[np.ndarray, "pairs n"]) -> Bool[np.ndarray, "pairs"]:
-        """Whether these scores decide the base as it was."""
-        return same_class(scores.argmax(axis=1), self.base[rows].argmax(axis=1), self.stage.equivalent[rows])
 
     def shift(self, rows: Int[np.ndarray, "pairs"], scores: Float[np.ndarray, "pairs n"]) -> Float[np.ndarray, "pairs"]:
         """Share of the edit's effect on the centred scores that these scores show: 0 none, 1 all of it."""

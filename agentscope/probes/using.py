@@ -14,9 +14,10 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from agentscope.concepts import Concept
 from agentscope.contracts import Network
-from agentscope.measures import episode_interval
+from agentscope.measures import episode_interval, same_class
+from agentscope.probes.alignment import align, follows_by, train_subspace
 from agentscope.probes.carriers import Carriers, dedicated_units
-from agentscope.probes.erasing import Whitening
+from agentscope.probes.erasing import Eraser, Whitening
 from agentscope.probes.readouts import Readout
 from agentscope.probes.rowspace import readers_of
 from agentscope.probes.subspaces import Subspace, orthonormal, random_subspace, readout_subspace, unit_subspace
@@ -42,15 +43,15 @@ class Bench:
     Attributes:
         readouts: by (layer, concept).
         twins: scene and readouts of each untrained twin, by (layer, concept).
-        visited: observations of visited states, for erasure and covariances; legal: their legal actions.
-        layers: that may be looked at: all but the scores, those that are the input in another code, and those that hold
-            one number an action already.
+        visited: observations of visited states, for erasure and covariances; legal, equivalent: their actions.
     """
 
     scene: Scene
     readouts: Mapping[Key, Readout]
     twins: Sequence[tuple[Scene, Mapping[Key, Readout]]]
     visited: Shaped[np.ndarray, "states ..."]
+    legal: Bool[np.ndarray, "states actions"]
+    equivalent: Int[np.ndarray, "states actions"]
     memory: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -59,12 +60,7 @@ class Bench:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        actions = self.network.actions
-        return tuple(
-            layer.name
-            for layer in self.network.layers[:-1]
-            if not layer.coded and not (np.prod(layer.shape) == actions and len(layer.shape) > 1)
-        )
+        return testable_layers(self.network)
 
     def shape(self, layer: str) -> tuple[int, ...]:
         """Of one state's activation."""
@@ -77,6 +73,12 @@ class Bench:
     def whitening(self, layer: str) -> Whitening:
         """Of the visited states' activations."""
         return self._once("whitening", layer, lambda: Whitening(self.activations(layer)))
+
+    def flips(self, layer: str, values: np.ndarray) -> float:
+        """Share of visited states that are decided otherwise with these values in a layer."""
+        before = self._once("choices", "", lambda: self.network.scores(self.visited, self.legal).argmax(axis=1))
+        after = self.network.scores_with(self.visited, {layer: values}, self.legal).argmax(axis=1)
+        return float((~same_class(before, after, self.equivalent)).mean())
 
     def readers(self, layer: str) -> Float[np.ndarray, "units reading"]:
         """Basis of what later layers read of this one."""
@@ -123,18 +125,31 @@ class Bench:
         return np.array(sorted({unit for units in others for unit in units}), dtype=np.int64)
 
 
+def testable_layers(network: Network) -> tuple[str, ...]:
+    """All layers but the scores, those that are the input in another code, and those of one number an action."""
+    return tuple(
+        layer.name
+        for layer in network.layers[:-1]
+        if not layer.coded and not (np.prod(layer.shape) == network.actions and len(layer.shape) > 1)
+    )
+
+
 def skill_of(readout: Readout, activations: Float[np.ndarray, "edits ..."], values: np.ndarray) -> float:
-    """From a constant answer (0) to the truth (1): R2 of numbers, balanced accuracy of flags and choices."""
+    """From a constant answer (0) to the truth (1): R2 of numbers, balanced accuracy of flags, accuracy of choices."""
     kept = values[:, list(readout.actions)] if readout.actions else values
     found, true = readout.raw(activations), kept.reshape(len(values), -1)
     if readout.kind in ("number", "count"):
         apart = true.astype(np.float64) - true.mean(axis=0)
         errors = found.reshape(true.shape) - true
         return 1.0 - float((errors**2).sum()) / max(float((apart**2).sum()), 1e-12)
-    named = readout.apply(activations).reshape(true.shape)
-    classes = readout.classes or (False, True)
-    shares = [float((named == true)[true == code].mean()) for code in classes if (true == code).any()]
-    return (float(np.mean(shares)) - 1 / len(shares)) / (1 - 1 / len(shares)) if len(shares) > 1 else 0.0
+    right = readout.apply(activations).reshape(true.shape) == true
+    shares = np.array([float(right[true == code].mean()) for code in np.unique(true)])
+    if len(shares) < 2:
+        return 0.0
+    if readout.kind == "flag":
+        return 2.0 * float(shares.mean()) - 1.0
+    commonest = float(np.unique(true, return_counts=True)[1].max()) / true.size
+    return (float(right.mean()) - commonest) / (1.0 - commonest)
 
 
 @dataclass(frozen=True)
@@ -180,9 +195,7 @@ class Both:
         return min(self.plain.margin, self.guarded.margin)
 
 
-def swap_both(
-    bench: Bench, held: Held, subspace: Subspace, *, draws: int, generator: np.random.Generator
-) -> Both:
+def swap_both(bench: Bench, held: Held, subspace: Subspace, *, draws: int, generator: np.random.Generator) -> Both:
     """Swap a subspace with and without its dormant part."""
     readers, activations = bench.readers(subspace.layer), bench.activations(subspace.layer)[:SAMPLE]
     others = [random_subspace(subspace, activations, generator) for _ in range(draws)]
@@ -193,39 +206,39 @@ def swap_both(
     return Both(plain, replace(guarded, control=plain.control))
 
 
-def try_concept(
-    bench: Bench, concept: Concept, extra: Sequence[Subspace] = (), *, generator: np.random.Generator
-) -> Evidence:
-    """The interchange test of one concept.
+@dataclass(frozen=True)
+class Trial:
+    """The evidence on one concept, and the subspace that it is about; None where none was tested."""
 
-    Args:
-        extra: further subspaces to choose among, e.g. trained ones; they may have seen the choosing episodes only.
-    """
-    scene = bench.scene
-    choosing, judging = scene.effect_pairs(concept.name)
-    missing = _missing(bench, concept.name, choosing, judging)
+    evidence: Evidence
+    subspace: Subspace | None = None
+
+
+def try_concept(bench: Bench, concept: Concept, *, generator: np.random.Generator) -> Trial:
+    """The interchange test of one concept."""
+    scene, name = bench.scene, concept.name
+    choosing, judging = scene.effect_pairs(name)
+    missing = _missing(bench, name, choosing, judging)
     if missing:
-        return missing
-    chosen, tried = _choose(bench, [*_candidates(bench, concept.name), *extra], choosing, generator)
-    if chosen is None:
-        return Evidence(why=f"no layer's readout gets {SKILL:g} of the way from a constant answer to the truth")
+        return Trial(missing)
+    candidates = _candidates(bench, name)
+    if not candidates:
+        return Trial(Evidence(why=f"no layer's readout gets {SKILL:g} of the way from a constant answer to the truth"))
+    chosen, tried = _choose(bench, name, candidates, generator)
     both = swap_both(bench, scene.held(judging, (chosen.layer,)), chosen, draws=DRAWS, generator=generator)
     beyond = both.guarded.flips - both.guarded.control
     interval = episode_interval(beyond, scene.stage.episode[judging], generator=generator)
-    others = scene.other_pairs(concept.name)
-    strayed = swap_pairs(scene, scene.held(others, (chosen.layer,)), chosen, ()).flips if len(others) else None
-    return Evidence(
+    strayed = _strays(bench, chosen, scene.other_pairs(name)[1])
+    return Trial(Evidence(
         interchange=float(both.plain.flips.mean()), interchange_low=interval.low, interchange_high=interval.high,
         interchange_control=float(both.plain.control.mean()),
-        interchange_untrained=_untrained(bench, concept.name, chosen),
-        no_effect=None if strayed is None else float(strayed.mean()),
+        interchange_untrained=_untrained(bench, name, chosen), no_effect=strayed,
         layer=chosen.layer, subspace=chosen.kind, rank=chosen.rank,
-        others_changed=float(scene.stage.crowd[judging].mean() - 1),
-        row_space=chosen.share_within(bench.readers(chosen.layer)),
-        guarded=float(both.guarded.flips.mean()),
+        others_changed=scene.stage.others_changed(name, judging),
+        row_space=chosen.share_within(bench.readers(chosen.layer)), guarded=float(both.guarded.flips.mean()),
         score_shift=float(scene.shift(judging, both.plain.scores).mean()),
-        pairs=len(judging), no_effect_pairs=len(others), tried=tried,
-    )  # fmt: skip
+        pairs=len(judging), no_effect_pairs=len(scene.other_pairs(name)[1]), tried=tried,
+    ), chosen)  # fmt: skip
 
 
 def _missing(bench: Bench, name: str, *sides: Int[np.ndarray, "pairs"]) -> Evidence | None:
@@ -241,22 +254,30 @@ def _missing(bench: Bench, name: str, *sides: Int[np.ndarray, "pairs"]) -> Evide
 
 
 def _choose(
-    bench: Bench, candidates: Sequence[Subspace], rows: Int[np.ndarray, "pairs"], generator: np.random.Generator
-) -> tuple[Subspace | None, tuple[Mapping[str, Any], ...]]:
-    """The subspace whose flips exceed the control's most on the choosing episodes; the first of equals."""
-    held = bench.scene.held(rows, bench.layers)
+    bench: Bench, name: str, candidates: Sequence[Subspace], generator: np.random.Generator
+) -> tuple[Subspace, tuple[Mapping[str, Any], ...]]:
+    """The subspace whose flips exceed the controls' most on the choosing episodes; the first of equals."""
+    scene = bench.scene
+    held = scene.held(scene.effect_pairs(name)[0], bench.layers)
     tried: list[Mapping[str, Any]] = []
-    best, top = None, -np.inf
+    margins = []
     for candidate in candidates:
         both = swap_both(bench, held, candidate, draws=3, generator=generator)
+        strayed = _strays(bench, candidate, scene.other_pairs(name)[0])
+        margins.append(min(both.margin, float(both.plain.flips.mean()) - (strayed or 0.0) / SPECIFIC))
         tried.append({
             "layer": candidate.layer, "subspace": candidate.kind, "rank": candidate.rank,
             "interchange": float(both.plain.flips.mean()), "control": float(both.plain.control.mean()),
-            "guarded": float(both.guarded.flips.mean()),
+            "guarded": float(both.guarded.flips.mean()), "no_effect": strayed,
         })  # fmt: skip
-        if both.margin > top:
-            best, top = candidate, both.margin
-    return best, tuple(tried)
+    return candidates[int(np.argmax(margins))], tuple(tried)
+
+
+def _strays(bench: Bench, subspace: Subspace, rows: Int[np.ndarray, "pairs"]) -> float | None:
+    """Share of no-effect pairs that flip when the subspace is swapped; None where there are none."""
+    if not len(rows):
+        return None
+    return float(swap_pairs(bench.scene, bench.scene.held(rows, (subspace.layer,)), subspace, ()).flips.mean())
 
 
 def _candidates(bench: Bench, name: str) -> list[Subspace]:
@@ -270,8 +291,8 @@ def _candidates(bench: Bench, name: str) -> list[Subspace]:
         units = bench.carriers(name, layer).all_units
         if len(units):
             found.append(unit_subspace(layer, bench.shape(layer), units))
-    found = found or [_without(readout_subspace(bench.readouts[layer, name]), bench.taken(name, layer))
-                      for layer in layers]  # fmt: skip
+    if not found:
+        found = [_without(readout_subspace(bench.readouts[layer, name]), bench.taken(name, layer)) for layer in layers]
     return [subspace for subspace in found if subspace.rank]
 
 
@@ -285,14 +306,69 @@ def _without(subspace: Subspace, units: Int[np.ndarray, "units"]) -> Subspace:
 
 
 def _untrained(bench: Bench, name: str, chosen: Subspace) -> float | None:
-    """The most that an untrained twin shows in the same layer, by its own readout on its own pairs."""
+    """The most that an untrained twin shows in the same layer on its own judging pairs, by its own readout."""
     found = []
     for scene, readouts in bench.twins:
-        rows = np.concatenate(scene.effect_pairs(name))
-        if (chosen.layer, name) in readouts and len(rows) >= FEWEST:
-            subspace = readout_subspace(readouts[chosen.layer, name])
-            found.append(float(swap_pairs(scene, scene.held(rows, (chosen.layer,)), subspace, ()).flips.mean()))
+        choosing, judging = scene.effect_pairs(name)
+        if (chosen.layer, name) in readouts and min(len(choosing), len(judging)) >= FEWEST:
+            found.append(follows_by(scene, judging, readout_subspace(readouts[chosen.layer, name])))
     return max(found) if found else None
+
+
+def try_trained(bench: Bench, concept: Concept, *, generator: np.random.Generator) -> tuple[Mapping[str, Any], ...]:
+    """What trained subspaces of rising rank do on the judging pairs, and those of the same rank in untrained twins."""
+    scene, name = bench.scene, concept.name
+    choosing, judging = scene.effect_pairs(name)
+    if min(len(choosing), len(judging)) < FEWEST:
+        return ()
+    starts = [readout_subspace(bench.readouts[layer, name]) for layer in bench.layers
+              if (layer, name) in bench.readouts]  # fmt: skip
+    found = align(scene, name, starts, generator=generator)
+    rows = []
+    for subspace in found:
+        twins = _trained_twins(bench, name, subspace, generator) if subspace is found[-1] else []
+        rows.append({
+            "layer": subspace.layer, "rank": subspace.rank, "interchange": follows_by(scene, judging, subspace),
+            "guarded": follows_by(scene, judging, subspace.within(bench.readers(subspace.layer))),
+            "no_effect": _strays(bench, subspace, scene.other_pairs(name)[1]),
+            "untrained": max(twins) if twins else None, "pairs": len(judging),
+        })  # fmt: skip
+    return tuple(rows)
+
+
+def _trained_twins(bench: Bench, name: str, like: Subspace, generator: np.random.Generator) -> list[float]:
+    found = []
+    for scene, readouts in bench.twins:
+        choosing, judging = scene.effect_pairs(name)
+        if (like.layer, name) in readouts and min(len(choosing), len(judging)) >= FEWEST:
+            start = readout_subspace(readouts[like.layer, name])
+            trained = train_subspace(scene, name, start, like.rank, generator=generator)
+            found += [] if trained is None else [follows_by(scene, judging, trained)]
+    return found
+
+
+def with_erasure(
+    bench: Bench, evidence: Evidence, layer: str, columns: Float[np.ndarray, "states columns"],
+    generator: np.random.Generator,
+) -> tuple[Evidence, Eraser | None]:  # fmt: skip
+    """The evidence with erasure in one layer, beside random erasures of equal rank and the layer's resampling.
+
+    Args:
+        columns: the concept on the visited states (`label_columns`).
+    """
+    if not columns.shape[1]:
+        return evidence, None
+    whitening, held = bench.whitening(layer), bench.activations(layer)
+    eraser = whitening.eraser(columns)
+    if not eraser.rank:
+        return evidence, None
+    random = [bench.flips(layer, whitening.random_eraser(eraser.rank, generator)(held)) for _ in range(DRAWS)]
+    resampled = bench.flips(layer, held[generator.permutation(len(held))])
+    found = replace(
+        evidence, erasure=bench.flips(layer, eraser(held)), erasure_control=float(np.mean(random)),
+        erasure_ceiling=resampled, erasure_layer=layer, erasure_rank=eraser.rank,
+    )  # fmt: skip
+    return found, eraser
 
 
 def use_of(evidence: Evidence) -> Use:

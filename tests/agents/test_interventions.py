@@ -68,7 +68,7 @@ def test_what_the_next_dense_layer_does_not_read_changes_no_score():
         agent = open_agent(name)
         observations = observed(agent, 50)
         held = agent.network.activations(observations, layer)
-        readers = agent.network.reading_weights(layer)
+        readers = agent.network.dense_after(layer).weights
         rng = np.random.default_rng(0)
         moved = rng.normal(size=(50, readers.shape[1]))
         outside = moved - moved @ np.linalg.pinv(readers) @ readers
@@ -80,4 +80,16 @@ def test_what_the_next_dense_layer_does_not_read_changes_no_score():
             apart = after - before
             shifts.append(np.abs(apart - apart.mean(axis=1, keepdims=True)).max())
         assert shifts[0] < 1e-3 * shifts[1] or np.linalg.matrix_rank(readers) == readers.shape[1]
-    assert open_agent("tetris-dqn").network.reading_weights("surface") is None
+    assert open_agent("tetris-dqn").network.dense_after("surface") is None
+
+
+def test_a_dense_step_gives_the_next_layer():
+    for name, layer in [("keydoor-ppo", "cells"), ("keydoor-ppo", "hidden_1"), ("cartpole-dqn", "hidden_2"),
+                        ("tetris-moves-ppo", "columns"), ("greedy-ppo-tanh-l1", "hidden_3")]:  # fmt: skip
+        agent = open_agent(name)
+        observations = observed(agent, 50)
+        step = agent.network.dense_after(layer)
+        held = agent.network.activations(observations, layer).reshape(50, -1)
+        sums = held @ step.weights.T + step.bias
+        made = {"Tanh": np.tanh, "ReLU": lambda x: np.maximum(x, 0), "": lambda x: x}[step.activation](sums)
+        assert np.allclose(made, agent.network.activations(observations, step.layer), atol=1e-4)
