@@ -158,15 +158,17 @@ def probe(
     with session.watch() as progress:
         block = pipeline.probe_agent(opened, concept_names, budget, seed=seed, progress=progress)
     start = _start(context, opened, seed=seed, budget=budget)
-    report = reports.write_primitives(folder, start, block["primitives"])
+    pictures, files = block.get("pictures", ()), block.get("files", {})
+    report = reports.write_primitives(folder, start, block["primitives"], pictures=pictures, files=files)
     folder.append_log([_command(context), *session.log])
     document = reports.probe_document(report, block["primitives"], block.get("probes", {}))
     if as_json:
         session.print_json(document)
     else:
-        from agentscope.reports.terminal import probe_view
+        from agentscope.reports.probed import probe_view
 
         session.show(probe_view(document))
+        session.say(f"written: {folder.path} ({', '.join(['report.html', 'report.json', *files])})")
 
 
 @main.command(help=f"Measure a text of your own, STRATEGY, against the network.\n\n{AGENT_HELP}")
@@ -258,9 +260,11 @@ def _start(context: click.Context, opened: OpenAgent, *, seed: int, budget: Budg
 
     run = reports.run_record(_command(context), seed=seed, budget=budget.name)
     agent = reports.agent_record(opened.network, name=opened.name)
-    return reports.empty_report(
-        run, agent, reports.environment_record(opened.env, env_id=opened.env_id, env_kwargs=opened.env_kwargs or {})
-    )
+    environment = reports.environment_record(
+        opened.env, env_id=opened.env_id, env_kwargs=opened.env_kwargs or {},
+        concepts_file=getattr(opened, "own_concepts", None),
+    )  # fmt: skip
+    return reports.empty_report(run, agent, environment)
 
 
 def _command(context: click.Context) -> str:
@@ -284,7 +288,7 @@ def _print_rows(session: Session, title: str, rows: list[dict[str, Any]]) -> Non
     if session.as_json:
         session.print_json(rows)
     elif rows:
-        from agentscope.reports.terminal import records_table
+        from agentscope.reports.tables import records_table
 
         session.show(records_table(title, rows))
     else:

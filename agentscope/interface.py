@@ -13,7 +13,7 @@ import numpy as np
 from agentscope import pipeline
 from agentscope.contracts import InspectableEnv, ProgressCallback, no_progress
 from agentscope.errors import ContractBroken, EnvironmentMissing
-from agentscope.language import TextPolicy, bind_state
+from agentscope.language import TextPolicy, bind_state, extend_environment, read_concepts
 from agentscope.records import BUDGETS, Inspection, Strategy
 from agentscope.reports import build_report, report_page
 from agentscope.rollouts import check_spaces, make_environment
@@ -88,6 +88,7 @@ def inspect(
     *,
     seed: int = 0,
     budget: str = "quick",
+    concepts: str | Path | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Inspected:
     """Inspect a trained agent: `agentscope.inspect(model, "CartPole-v1")`.
@@ -96,17 +97,19 @@ def inspect(
         agent: an SB3 model in memory (DQN, QRDQN, PPO, A2C, MaskablePPO), a shipped name, a folder or a zip.
         env: an id, a Gymnasium environment or an inspectable one; may be left out where a card names it.
         budget: "quick" or "full".
-    Raises: AgentScopeError: the agent or environment is unknown, unsupported, or they do not fit.
+        concepts: a TOML file of your own concepts, which the text may then call (docs/adding/concepts.md).
+    Raises: AgentScopeError: the agent or environment is unknown, unsupported, or they do not fit, or the file is not
+        sound.
     """
-    opened = _opened(agent, env)
+    opened = _opened(agent, env, None if concepts is None else str(concepts))
     record = pipeline.inspect_agent(opened, BUDGETS[budget], seed=seed, progress=progress)
     return Inspected(record, opened.env)
 
 
-def _opened(agent: Any, env: Any) -> pipeline.OpenAgent:
+def _opened(agent: Any, env: Any, concepts: str | None) -> pipeline.OpenAgent:
     if isinstance(agent, str | Path):
         if env is None or isinstance(env, str):
-            return pipeline.open_agent(str(agent), env_id=env)
+            return pipeline.open_agent(str(agent), env_id=env, concepts=concepts)
         from agentscope.agents import find_agent, load_network
 
         source = find_agent(str(agent))
@@ -117,7 +120,9 @@ def _opened(agent: Any, env: Any) -> pipeline.OpenAgent:
         network = network_from_model(agent)
     made = _environment(env)
     check_spaces(network, made)
-    return pipeline.OpenAgent(network.name, network, made, None, made.id, made.kwargs)
+    own = None if concepts is None else read_concepts(concepts)
+    declared = made if own is None else extend_environment(made, own)
+    return pipeline.OpenAgent(network.name, network, declared, None, made.id, made.kwargs, own)
 
 
 def _environment(env: Any) -> InspectableEnv:

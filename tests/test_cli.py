@@ -75,7 +75,7 @@ def toy_probe(agent, names, budget, *, seed, progress):
 def pipeline(monkeypatch, tmp_path):
     """A pipeline of stubs, so that these tests are about the command line alone; run in an empty folder."""
 
-    def open_agent(text, *, env_id=None, env_kwargs=None, vecnormalize=None, trust=False):
+    def open_agent(text, *, env_id=None, env_kwargs=None, vecnormalize=None, trust=False, concepts=None, labels=None):
         if text == "tetris-dnq":
             raise UnknownAgent("There is no agent tetris-dnq. Did you mean tetris-dqn?")
         return types.SimpleNamespace(
@@ -145,10 +145,13 @@ def test_every_agent_option_reaches_the_loader_and_its_absence_changes_nothing(p
 
     pipeline.open_agent = watching
     run("inspect", "toy")
-    run("inspect", "toy", "--vecnormalize", "stats.pkl", "--trust")
+    run("inspect", "toy", "--vecnormalize", "stats.pkl", "--trust", "--concepts", "own.toml")
+    run("probe", "toy", "--concept", "angle", "--labels", "mine.npz")
+    plain = {"env_id": None, "env_kwargs": {}, "vecnormalize": None, "trust": False, "concepts": None, "labels": None}
     assert seen == [
-        ("toy", {"env_id": None, "env_kwargs": {}, "vecnormalize": None, "trust": False}),
-        ("toy", {"env_id": None, "env_kwargs": {}, "vecnormalize": "stats.pkl", "trust": True}),
+        ("toy", plain),
+        ("toy", {**plain, "vecnormalize": "stats.pkl", "trust": True, "concepts": "own.toml"}),
+        ("toy", {**plain, "labels": "mine.npz"}),
     ]
 
 

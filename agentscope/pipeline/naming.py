@@ -16,7 +16,7 @@ from agentscope.probes.bank import Bank, bank_of
 from agentscope.probes.candidates import explained_by_columns, name_unit, unexplained_units
 from agentscope.records import StateSet
 
-MOST_EDITS = 8_000  # edited states beside the visited ones
+MOST_EDITS = 8_000
 
 
 def name_units(
@@ -26,6 +26,7 @@ def name_units(
     *,
     generator: np.random.Generator,
     most: int = 3,
+    most_edits: int = MOST_EDITS,
 ) -> list[dict[str, Any]]:
     """Named candidates of the strongest units of each layer that no declared concept explains.
 
@@ -33,16 +34,16 @@ def name_units(
         visited: states that the network visits.
         importance: by layer, for each of its units (positions and channels flattened) the share of states whose choice
             changes when the unit is resampled.
-        most: candidates a layer.
+        most: candidates a layer; most_edits: edited states beside the visited ones.
     Returns: one row a unit: layer, unit, importance, explained (R2 of the best column), the fields of `NamedCandidate`,
         and `told`, the candidate in one sentence. The texts speak of concepts and cells
         (`seen`), and may stand in a file of the user's own concepts as they are.
     """
     streams = iter(generator.spawn(2 + sum(len(units) for units in importance.values())))
-    pool = rollouts.edit_pool(agent.env, visited, next(streams), most=MOST_EDITS)
+    pool = rollouts.edit_pool(agent.env, visited, next(streams), most=most_edits)
     edited, origins = visited.states[:0], visited.episode[:0]
     if pool is not None:
-        chosen = np.sort(next(streams).permutation(len(pool.edited))[:MOST_EDITS])
+        chosen = np.sort(next(streams).permutation(len(pool.edited))[:most_edits])
         edited, origins = pool.edited[chosen], pool.episode[pool.parent[chosen]]
     bank = bank_of(with_cells(agent.env), visited.states, edited, episodes=visited.episode, edited_episodes=origins)
     if not bank.columns or not importance:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int
+
 from agentscope import probes, rollouts
+from agentscope.concepts import Concept
 from agentscope.contracts import InspectableEnv, ProgressCallback, action_concepts_of, concepts_of, no_progress
 from agentscope.errors import ConceptsMissing
+from agentscope.pipeline.depth import Deepening
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
-from agentscope.records import Budget, StateSet
+from agentscope.records import Budget
 
 SCORES = {key: key for key in ("score", "low", "high", "input", "untrained", "random", "task", "shuffled", "constant")}
 GAINS = {
@@ -29,21 +35,33 @@ def probe_agent(
     seed: int = 0,
     progress: ProgressCallback = no_progress,
 ) -> dict[str, Any]:
-    """Concepts in depth: where each is readable, beside every control, and states to look at.
+    """Concepts in depth: where each is readable, beside every control, by which units, and what it looks like.
 
-    Returns: the primitives, and under `probes` by concept: scores and gains of each layer, top states, near misses, and
-        for a concept with axes each of its values by itself.
-    Raises: ConceptsMissing: the environment declares no such concept.
+    Labels of a user's file take the place of states that the agent visits; what needs states is then left out.
+
+    Returns: the primitives; `pictures`, a row each, and `files`, what they are drawn in as PNG bytes by name; under
+        `probes` by concept: pictures, groups, scores and gains of each layer, top states, near misses, and for a
+        concept with axes each of its values by itself.
+    Raises: ConceptsMissing: neither environment nor file declares such a concept.
     """
     from agentscope.agents import untrained_twins
 
     run = Run(rollouts.Streams(seed), budget, progress)
-    known = [concept.name for concept in (*concepts_of(agent.env), *action_concepts_of(agent.env))]
+    declared = (*concepts_of(agent.env), *action_concepts_of(agent.env))
+    known = [concept.name for concept in (declared if agent.labels is None else agent.labels.concepts)]
     for name in concept_names:
         if name not in known:
-            raise ConceptsMissing(_unknown_concept(name, known, agent.env))
-    lessons = run.states(agent, "lessons", budget.lessons, budget.lesson_states)
-    labelled = probes.label_states(agent.env, lessons.states, lessons.episode)
+            raise ConceptsMissing(_unknown_concept(name, known, agent))
+    shown = None
+    if agent.labels is None:
+        visited = run.states(agent, "lessons", budget.lessons, budget.lesson_states)
+        labelled = probes.label_states(agent.env, visited.states, visited.episode)
+        seeds = run.streams.episode_seeds("lessons", budget.lessons)
+        numbers = np.argsort(seeds)[np.searchsorted(np.sort(seeds), visited.episode)]
+        places, shown = (numbers, visited.step), replace(visited, episode=numbers)  # people count episodes from 0
+    else:
+        labelled = agent.labels
+        places = labelled.episodes, np.arange(len(labelled))  # the row of the file stands for the step
     twins = untrained_twins(agent.network, budget.untrained_twins, seed=run.number("twins"))
     found = {
         name: probes.probe_concept(
@@ -51,23 +69,34 @@ def probe_agent(
         )
         for name in concept_names
     }
+    with run.stage("drawing and grouping"):
+        deepening = Deepening(agent, shown, run)
+        deep = {name: deepening.look(each) for name, each in found.items()}
     depth = {
         name: {
+            **deep[name].details(),
             "scores": _columns(each.primitive.layers, SCORES),
             "gains": _columns(each.primitive.layers, GAINS),
             **_values(each, agent.env),
-            "top_states": _located(lessons, each.examples.top),
-            "near_misses": _located(lessons, each.examples.near_misses),
+            "top_states": _located(places, each.examples.top, labelled.only(name).concepts[0]),
+            "near_misses": _located(places, each.examples.near_misses, labelled.only(name).concepts[0]),
         }
         for name, each in found.items()
     }
-    return {"primitives": [each.primitive for each in found.values()], "probes": depth}
+    return {
+        "primitives": [each.primitive for each in found.values()],
+        "probes": depth,
+        "pictures": [row for each in deep.values() for row in each.pictures],
+        "files": {name: content for each in deep.values() for name, content in each.files.items()},
+    }
 
 
-def _unknown_concept(name: str, known: Sequence[str], env: InspectableEnv) -> str:
+def _unknown_concept(name: str, known: Sequence[str], agent: OpenAgent) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"It declares {', '.join(known) or 'none'}."
-    return f"{env.id} declares no concept {name!r}. {hint} `agentscope concepts {env.id}` lists them."
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(known) or 'none'}."
+    if agent.labels is not None:
+        return f"The labels hold no concept {name!r}. {hint} Environment concepts are probed without --labels."
+    return f"{agent.env.id} declares no concept {name!r}. {hint} `agentscope concepts {agent.env.id}` lists them."
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -96,8 +125,16 @@ def _values(found: probes.ConceptProbe, env: InspectableEnv) -> dict[str, Any]:
     return {"values": told, "each_value": rows}
 
 
-def _located(states: StateSet, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Example states as rows: which episode and step, and what was read there."""
+def _located(
+    places: tuple[Int[np.ndarray, "states"], Int[np.ndarray, "states"]],
+    rows: Sequence[Mapping[str, Any]],
+    concept: Concept,
+) -> list[dict[str, Any]]:
+    """Example states as rows: which episode and step, and what was read there; choices by their names."""
+    episode, step = places
+    named = {key: dict(enumerate(concept.choices)) for key in ("reading", "label") if concept.kind == "choice"}
     return [
-        {**row, "episode": int(states.episode[row["state"]]), "step": int(states.step[row["state"]])} for row in rows
-    ]
+        {**row, **{key: names.get(row[key], row[key]) for key, names in named.items()},
+         "episode": int(episode[row["state"]]), "step": int(step[row["state"]])}
+        for row in rows
+    ]  # fmt: skip

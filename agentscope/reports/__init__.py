@@ -8,6 +8,7 @@ from agentscope.reports.building import (
     environment_record,
     run_record,
     with_comparison,
+    with_pictures,
     with_primitives,
 )
 from agentscope.reports.gist import write_gist
@@ -41,6 +42,7 @@ __all__ = [
     "run_record",
     "to_plain",
     "with_comparison",
+    "with_pictures",
     "with_primitives",
     "write_comparison",
     "write_gist",

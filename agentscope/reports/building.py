@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from agentscope.contracts import OPTIONAL, InspectableEnv, Network, provides
+from agentscope.language import ConceptFile
 from agentscope.records import Ceiling, Comparison, Fidelity, Inspection, Primitive, Strategy
 from agentscope.reports.gist import write_gist
 from agentscope.reports.reasons import with_reasons
@@ -40,8 +41,14 @@ def agent_record(network: Network, *, name: str, mode: str = "deterministic") ->
     }
 
 
-def environment_record(env: InspectableEnv, *, env_id: str, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The `environment` block: which optional parts of the contract are there and which are missing."""
+def environment_record(
+    env: InspectableEnv, *, env_id: str, env_kwargs: Mapping[str, Any], concepts_file: ConceptFile | None = None
+) -> dict[str, Any]:
+    """The `environment` block: which optional parts of the contract are there and which are missing.
+
+    Args:
+        concepts_file: what a user's file added to the environment's concepts.
+    """
     offered = provides(env)
     contained = getattr(env, "reward_concepts", None)
     return {
@@ -50,6 +57,9 @@ def environment_record(env: InspectableEnv, *, env_id: str, env_kwargs: Mapping[
         "provides": list(offered),
         "missing": [name for name in OPTIONAL if name not in offered],
         "reward_concepts": None if contained is None else list(contained),
+        "concepts_file": None
+        if concepts_file is None
+        else {"name": concepts_file.name, "sha256": concepts_file.sha256},
     }
 
 
@@ -59,9 +69,10 @@ def empty_report(run: Mapping[str, Any], agent: Mapping[str, Any], environment: 
         "schema": SCHEMA,
         "run": dict(run),
         "agent": dict(agent),
-        "environment": {"reward_concepts": None, **environment},
+        "environment": {"reward_concepts": None, "concepts_file": None, **environment},
         "gist": [],
-        **dict.fromkeys(("vocabulary", "primitives", "strategy", "fidelity", "noise_floor", "residual")),
+        **dict.fromkeys(("vocabulary", "primitives", "groups", "pictures")),
+        **dict.fromkeys(("strategy", "fidelity", "noise_floor", "residual")),
         **dict.fromkeys(("levels", "decompilation", "findings")),
         "comparisons": [],
         "why": {},
@@ -85,6 +96,7 @@ def build_report(inspection: Inspection, *, command: str = "") -> Report:
     report |= {
         "vocabulary": _vocabulary(inspection.vocabulary, inspection.ceiling),
         "primitives": list(inspection.primitives),
+        "groups": inspection.groups,
         "strategy": _strategy(inspection.strategy, inspection.baseline),
         "fidelity": _fidelity(inspection.fidelity),
         "noise_floor": {"student": inspection.noise_floor.student, "other_seed": inspection.noise_floor.other_seed},
@@ -105,6 +117,13 @@ def with_primitives(report: Report, primitives: Sequence[Primitive | Mapping[str
     kept = [row for row in report["primitives"] or [] if row["concept"] not in names]
     rows = sorted(kept + fresh, key=lambda row: str(row["concept"]))
     return finished({**report, "primitives": rows, "why": _why_without(report, "primitives")})
+
+
+def with_pictures(report: Report, concepts: Sequence[str], pictures: Sequence[Mapping[str, Any]]) -> Report:
+    """The report with the pictures of these concepts entered or replaced, the others left as they are."""
+    kept = [row for row in report["pictures"] or [] if row["concept"] not in set(concepts)]
+    rows = sorted([*kept, *pictures], key=lambda row: (str(row["concept"]), str(row["file"])))
+    return finished({**report, "pictures": rows or None, "why": _why_without(report, "pictures")})
 
 
 def with_comparison(report: Report, comparison: Comparison) -> Report:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -15,6 +16,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
+from agentscope.reports.depth import groups_section, pictures_section
 from agentscope.reports.figures import (
     CONTROLS,
     FRONTIER_HEAD,
@@ -39,6 +41,7 @@ from agentscope.reports.figures import (
     residual_title,
     size_of,
 )
+from agentscope.reports.markup import escaped, html_table
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.style import STYLE
 
@@ -53,18 +56,23 @@ document.getElementById("download").addEventListener("click", function () {
 """
 
 
-def report_page(report: Row) -> str:
+def report_page(report: Row, pictures: Mapping[str, bytes] | None = None) -> str:
     """The report as an HTML document that asks nothing of any other place.
 
-    Its content security policy allows no request at all, and of scripts only the one that saves report.json, by its
-    hash. Every string of the report is escaped; the report itself lies in the page as inert JSON.
+    Its content security policy allows no request at all, pictures only as data in the page, and of scripts only the one
+    that saves report.json, by its hash. Every string of the report is escaped; the report itself lies in the page as
+    inert JSON.
+
+    Args:
+        pictures: PNG files that the report names, by name (`read_pictures`).
     """
     digest = base64.b64encode(hashlib.sha256(DOWNLOAD.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     policy += "; base-uri 'none'; form-action 'none'"
-    name = _text(f"{report['agent']['name']} in {report['environment']['id']}")
-    sections = (_gist, _strategy, _fidelity, _episodes, _levels, _residual, _frontier, _primitives, _findings,
-                _comparisons, _reasons, _run)  # fmt: skip
+    name = escaped(f"{report['agent']['name']} in {report['environment']['id']}")
+    sections = (_gist, _strategy, _fidelity, _episodes, _levels, _residual, _frontier, _primitives,
+                partial(pictures_section, files=pictures or {}), groups_section, _findings, _comparisons, _reasons,
+                _run)  # fmt: skip
     body = "".join(section(report) for section in sections)
     return f"""<!doctype html>
 <html lang="en">
@@ -94,13 +102,8 @@ def embedded(report: Row) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _text(value: Any) -> str:
-    """One line of text, free of control characters and escaped."""
-    return escape(plain_text(str(value)))
-
-
 def _gist(report: Row) -> str:
-    return "<ol class=gist>" + "".join(f"<li>{_text(sentence)}</li>" for sentence in report["gist"]) + "</ol>"
+    return "<ol class=gist>" + "".join(f"<li>{escaped(sentence)}</li>" for sentence in report["gist"]) + "</ol>"
 
 
 def _strategy(report: Row) -> str:
@@ -110,7 +113,7 @@ def _strategy(report: Row) -> str:
     code = plain_text(str(strategy["text"]), multiline=True)
     coloured = highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
     size = size_of(strategy)
-    return f"<h2>Strategy</h2><p class=note>{_text(size)}</p><pre class=code><code>{coloured}</code></pre>"
+    return f"<h2>Strategy</h2><p class=note>{escaped(size)}</p><pre class=code><code>{coloured}</code></pre>"
 
 
 def _fidelity(report: Row) -> str:
@@ -130,14 +133,16 @@ def _sets(fidelity: Row) -> str:
     details = _records("edited features", features) + "".join(
         _records(f"counterexamples: {name}", part["counterexamples"]) for name, part in rows
     )
-    return _figure(bars_svg(bars, title="agreement by state set")) + _table(head, body) + details
+    return _figure(bars_svg(bars, title="agreement by state set")) + html_table(head, body) + details
 
 
 def _episodes(report: Row) -> str:
     episodes = (report["fidelity"] or {}).get("episodes")
     if not episodes:
         return ""
-    return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + _table(("", "mean", "95 %"), episode_rows(episodes))
+    return f"<h2>Played on the same {episodes['n']:,} seeds</h2>" + html_table(
+        ("", "mean", "95 %"), episode_rows(episodes)
+    )
 
 
 def _levels(report: Row) -> str:
@@ -146,17 +151,17 @@ def _levels(report: Row) -> str:
     if not rows:
         return ""
     perception = perception_rows(levels)
-    by_primitive = _table(("concept", *PERCEPTION_HEAD), perception) if perception else ""
-    notes = "".join(f"<p class=note>{_text(note)}</p>" for note in level_notes(levels))
-    return f"<h2>Levels of zoom</h2>{_table(('level', *LEVEL_HEAD), rows)}{by_primitive}{notes}"
+    by_primitive = html_table(("concept", *PERCEPTION_HEAD), perception) if perception else ""
+    notes = "".join(f"<p class=note>{escaped(note)}</p>" for note in level_notes(levels))
+    return f"<h2>Levels of zoom</h2>{html_table(('level', *LEVEL_HEAD), rows)}{by_primitive}{notes}"
 
 
 def _residual(report: Row) -> str:
     residual = report["residual"]
     if not residual:
         return ""
-    note = f"<p class=note>{_text(residual_title(residual))}</p>"
-    return f"<h2>What the text leaves</h2>{note}{_table(('', 'figure', '95 %'), residual_rows(residual))}"
+    note = f"<p class=note>{escaped(residual_title(residual))}</p>"
+    return f"<h2>What the text leaves</h2>{note}{html_table(('', 'figure', '95 %'), residual_rows(residual))}"
 
 
 def _frontier(report: Row) -> str:
@@ -168,9 +173,9 @@ def _frontier(report: Row) -> str:
     head = ("form", *FRONTIER_HEAD)
     body = [(point["form"], *frontier_cells(point)) for point, _ in points]
     said = baseline_note(strategy)
-    note = f"<p class=note>{_text(said)}</p>" if said else ""
+    note = f"<p class=note>{escaped(said)}</p>" if said else ""
     chart = _figure(frontier_svg(dots, title="agreement against lines of text"))
-    return f"<h2>Size against agreement</h2>{chart}{_table(head, body)}{note}"
+    return f"<h2>Size against agreement</h2>{chart}{html_table(head, body)}{note}"
 
 
 def _primitives(report: Row) -> str:
@@ -182,7 +187,7 @@ def _primitives(report: Row) -> str:
     body = [
         (row["concept"], row["kind"], row["metric"], *primitive_cells(row), row["where"], row["use"]) for row in rows
     ]
-    return "<h2>What the network sees</h2>" + _gain_map(rows) + _table(head, body)
+    return "<h2>What the network sees</h2>" + _gain_map(rows) + html_table(head, body)
 
 
 def _gain_map(primitives: Sequence[Row]) -> str:
@@ -202,20 +207,20 @@ def _gain_map(primitives: Sequence[Row]) -> str:
 def _findings(report: Row) -> str:
     if not report["findings"]:
         return ""
-    return "<h2>Findings</h2>" + _table(("severity", "kind", "summary"), finding_rows(report["findings"]))
+    return "<h2>Findings</h2>" + html_table(("severity", "kind", "summary"), finding_rows(report["findings"]))
 
 
 def _comparisons(report: Row) -> str:
     parts = []
     for row in report["comparisons"]:
-        worst = f"<p>Most often wrong: {_text(cell(row['worst_line']))}</p>" if row["worst_line"] else ""
-        parts.append(f"<h2>Comparison: {_text(row['name'])}</h2>{worst}{_sets(row['fidelity'])}")
+        worst = f"<p>Most often wrong: {escaped(cell(row['worst_line']))}</p>" if row["worst_line"] else ""
+        parts.append(f"<h2>Comparison: {escaped(row['name'])}</h2>{worst}{_sets(row['fidelity'])}")
     return "".join(parts)
 
 
 def _reasons(report: Row) -> str:
     rows = list(report["why"].items())
-    table = _table(("part", "reason"), rows)
+    table = html_table(("part", "reason"), rows)
     return f"<details><summary>What is not in this report, and why</summary>{table}</details>"
 
 
@@ -226,7 +231,7 @@ def _run(report: Row) -> str:
     rows += [(f"version of {name}", version) for name, version in report["run"]["versions"].items()]
     rows += [(f"seconds: {stage}", cell(seconds)) for stage, seconds in report["timings"].items()]
     button = "<button id=download type=button>Save report.json</button>"
-    return f"<details><summary>How this was made</summary>{_table(('', ''), rows)}</details>{button}"
+    return f"<details><summary>How this was made</summary>{html_table(('', ''), rows)}</details>{button}"
 
 
 def _records(title: str, rows: Sequence[Row]) -> str:
@@ -234,8 +239,10 @@ def _records(title: str, rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     keys = columns_of(rows)
-    table = _table([key.replace("_", " ") for key in keys], [[_value(row.get(key)) for key in keys] for row in rows])
-    return f"<details><summary>{_text(title)} ({len(rows)})</summary>{table}</details>"
+    table = html_table(
+        [key.replace("_", " ") for key in keys], [[_value(row.get(key)) for key in keys] for row in rows]
+    )
+    return f"<details><summary>{escaped(title)} ({len(rows)})</summary>{table}</details>"
 
 
 def _value(value: Any) -> str:
@@ -243,18 +250,5 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) and "\n" in value else cell(value)
 
 
-def _block(value: Any) -> str:
-    """A cell, escaped; lines are kept where there are several."""
-    text = str(value)
-    return f"<pre>{escape(plain_text(text, multiline=True))}</pre>" if "\n" in text else _text(text)
-
-
 def _figure(svg: str) -> str:
     return f"<figure>{svg}</figure>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table that scrolls sideways on a narrow screen; every cell is escaped here."""
-    top = "".join(f"<th>{_text(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{_block(item)}</td>" for item in row) + "</tr>" for row in rows)
-    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"

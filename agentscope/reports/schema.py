@@ -44,6 +44,7 @@ class EnvironmentPart(Part):
     provides: list[str]
     missing: list[str]
     reward_concepts: list[str] | None = None
+    concepts_file: Row | None = None
 
 
 class CeilingPart(Part):
@@ -190,6 +191,15 @@ class ResidualPart(Part):
     ablated_return: Row
 
 
+class GroupsPart(Part):
+    """What units do together, beside an untrained network, and what of them has no name."""
+
+    layers: list[Row]
+    clusterability: Row
+    units: list[Row]
+    candidates: list[Row]
+
+
 class LevelPart(Part):
     """One level of zoom."""
 
@@ -233,6 +243,8 @@ class ReportModel(Part):
     gist: list[str]
     vocabulary: VocabularyPart | None
     primitives: list[PrimitivePart] | None
+    groups: GroupsPart | None = None
+    pictures: list[Row] | None = None
     strategy: StrategyPart | None
     fidelity: FidelityPart | None
     noise_floor: NoiseFloorPart | None

@@ -16,6 +16,7 @@ h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--rule)}
 .gist li:first-child{font-weight:600;color:var(--warn)}
 .note,figcaption{color:var(--faint)}
 figure{margin:12px 0}
+figure img{display:block;max-width:100%;border-radius:6px}
 .code{background:var(--panel);padding:12px;overflow-x:auto;border-radius:6px;font:13px/1.45 ui-monospace,monospace}
 .code .k,.code .kn,.code .ow,.code .kc{color:var(--keyword)}
 .code .mi,.code .mf,.code .mb{color:var(--literal)}

@@ -22,7 +22,6 @@ from agentscope.reports.figures import (
     by_agreement,
     by_gain,
     cell,
-    columns_of,
     episode_rows,
     finding_rows,
     frontier_cells,
@@ -37,8 +36,9 @@ from agentscope.reports.figures import (
     shown,
     size_of,
 )
-from agentscope.reports.gist import listed
+from agentscope.reports.group_rows import LAYERS_HEAD, candidate_lines, cluster_line, layer_rows
 from agentscope.reports.sanitising import plain_text
+from agentscope.reports.tables import add_row, columns_table, records_table, titled_table
 
 SET_HEAD = ("states", "epi-\nsodes", "agree-\nment", "95 %", "raw", "no near-\nties", "near-\nties", "equally\ngood",
             "regret", "fitted\non it")  # fmt: skip
@@ -65,6 +65,8 @@ def _parts(report: Row) -> Iterator[RenderableType]:
         yield frontier_table(report["strategy"])
     if report["primitives"]:
         yield primitives_table(report["primitives"])
+    if report["groups"]:
+        yield from groups_view(report["groups"])
     if report["findings"]:
         yield findings_table(report["findings"])
     for comparison in report["comparisons"]:
@@ -91,12 +93,12 @@ def strategy_view(strategy: Row) -> Iterator[RenderableType]:
 
 def fidelity_view(fidelity: Row) -> Iterator[RenderableType]:
     """Agreement on each state set, least agreed first, then the paired episodes."""
-    table = _table("agreement of text and network, least first")
+    table = titled_table("agreement of text and network, least first")
     table.columns[0].no_wrap = True
     for name in SET_HEAD:
         table.add_column(name, justify="right", no_wrap=True)
     for name, part in by_agreement(fidelity):
-        _row(table, name, *agreement_cells(part))
+        add_row(table, name, *agreement_cells(part))
     yield table
     if fidelity.get("episodes"):
         yield episodes_table(fidelity["episodes"])
@@ -107,46 +109,39 @@ def fidelity_view(fidelity: Row) -> Iterator[RenderableType]:
 
 def episodes_table(episodes: Row) -> Table:
     """Text and network on the same seeds: returns with intervals, identical episodes, first divergence."""
-    table = _table(f"played on the same {episodes['n']:,} seeds", head="")
+    table = titled_table(f"played on the same {episodes['n']:,} seeds", head="")
     for name in ("mean", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in episode_rows(episodes):
-        _row(table, *row)
+        add_row(table, *row)
     return table
 
 
 def levels_view(levels: Sequence[Row]) -> Iterator[RenderableType]:
     """Agreement level by level, and what reading each primitive from the network costs."""
-    yield _columns_table("levels of zoom", "level", LEVEL_HEAD, level_rows(levels))
+    yield columns_table("levels of zoom", "level", LEVEL_HEAD, level_rows(levels))
     rows = perception_rows(levels)
     if rows:
-        yield _columns_table("level 2 by primitive, costliest first", "concept", PERCEPTION_HEAD, rows)
+        yield columns_table("level 2 by primitive, costliest first", "concept", PERCEPTION_HEAD, rows)
     for note in level_notes(levels):
         yield Text(shown(note), style="dim")
 
 
 def residual_table(residual: Row) -> Table:
     """Whether what the text leaves of the scores is structure or noise, and what it does to play."""
-    return _columns_table(residual_title(residual), "", ("figure", "95 %"), residual_rows(residual))
-
-
-def _columns_table(title: str, head: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = _table(title, head=head)
-    for name in columns:
-        table.add_column(name, justify="right")
-    for row in rows:
-        _row(table, *row)
-    return table
+    return columns_table(residual_title(residual), "", ("figure", "95 %"), residual_rows(residual))
 
 
 def frontier_table(strategy: Row) -> Table:
     """Size against agreement of every form tried, shortest first; `>` marks the text that was printed."""
-    table = _table("frontier: size against agreement (held-out states; all, where they are enumerated)", head="form")
+    table = titled_table(
+        "frontier: size against agreement (held-out states; all, where they are enumerated)", head="form"
+    )
     for name in FRONTIER_HEAD:
         table.add_column(name, justify="right", no_wrap=True)
     for point, chosen in frontier_points(strategy):
         form = Text(("> " if chosen else "  ") + shown(point["form"]), style="bold" if chosen else "")
-        _row(table, form, *frontier_cells(point))
+        add_row(table, form, *frontier_cells(point))
     note = baseline_note(strategy)
     if note:
         table.caption, table.caption_justify = Text(note, style="dim"), "left"
@@ -155,7 +150,7 @@ def frontier_table(strategy: Row) -> Table:
 
 def primitives_table(primitives: Sequence[Row]) -> Table:
     """Each concept with its best layer, its controls and the gain over the best of them; absent ones first."""
-    table = _table("concepts: absent first, then by gain over the best control", head="concept")
+    table = titled_table("concepts: absent first, then by gain over the best control", head="concept")
     table.add_column("layer", no_wrap=True)
     for name in ("score", *CONTROLS, "gain"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -163,38 +158,17 @@ def primitives_table(primitives: Sequence[Row]) -> Table:
     table.add_column("use", no_wrap=True)
     for row in by_gain(primitives):
         place = Text(row["where"], style={"absent": "red", "input": "yellow", "computed": "green"}[row["where"]])
-        _row(table, shown(row["concept"]), *primitive_cells(row), place, row["use"])
+        add_row(table, shown(row["concept"]), *primitive_cells(row), place, row["use"])
     return table
 
 
-def probe_view(block: Row) -> Group:
-    """One or more concepts in depth: the summary line of each, then each layer with every control."""
-    parts: list[RenderableType] = []
-    for row in block["primitives"]:
-        verdict = {"computed": "is computed by the network", "input": "can be read from the input as it is",
-                   "absent": "is absent: no layer beats a constant and the control task"}[row["where"]]  # fmt: skip
-        sentence = f"{row['concept']} ({row['kind']}, {row['metric']}) {verdict}; use: {row['use']}."
-        parts += [Rule(Text(shown(row["concept"]), style="bold")), Text(shown(sentence))]
-        if row.get("episodes"):
-            told = f"Measured on {row['states']:,} held-out states of {row['episodes']:,} episodes."
-            parts.append(Text(told, style="dim"))
-        if row["units"]:
-            parts.append(Text(shown(f"Units: {listed(row['units'])}.")))
-        parts.append(primitives_table([row]))
-        details = (block.get("probes") or {}).get(row["concept"])
-        if row.get("layers") and not isinstance(details, Mapping):
-            parts.append(records_table("each layer", row["layers"]))
-        parts += [] if not isinstance(details, Mapping) else list(_details(details))
-    return Group(*parts)
-
-
-def _details(details: Row) -> Iterator[RenderableType]:
-    """Whatever else a probe says of a concept: tables for lists of records, a line for everything else."""
-    for name, value in details.items():
-        if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
-            yield records_table(name.replace("_", " "), value)
-        elif value not in (None, [], {}):
-            yield Text(shown(f"{name.replace('_', ' ')}: {cell(value)}"))
+def groups_view(groups: Row) -> Iterator[RenderableType]:
+    """Groups of each hidden layer beside an untrained network's, the weights' parts, what has no name."""
+    rows = layer_rows(groups["layers"])
+    yield columns_table("groups of units, beside an untrained network", "layer", LAYERS_HEAD, rows)
+    yield Text("")
+    for line in (*candidate_lines(groups), cluster_line(groups["clusterability"])):
+        yield Text(line, style="dim")
 
 
 def comparison_view(comparison: Row) -> Iterator[RenderableType]:
@@ -239,24 +213,11 @@ def document_view(document: Row, *, title: str) -> Group:
 
 def findings_table(findings: Sequence[Row]) -> Table:
     """Reasons to look twice, the severest first."""
-    table = _table("findings", head="severity")
+    table = titled_table("findings", head="severity")
     for name in ("kind", "summary"):
         table.add_column(name)
     for row in finding_rows(findings):
-        _row(table, *row)
-    return table
-
-
-def records_table(title: str, rows: Sequence[Row]) -> Table:
-    """Records as a table, their keys as its head; what takes several lines, as drawn states do, is left out."""
-    drawn = {key for row in rows for key, value in row.items() if isinstance(value, str) and "\n" in value}
-    columns = [key for key in columns_of(rows) if key not in drawn] or columns_of(rows)
-    table = _table(title, head=columns[0].replace("_", " "))
-    for name in columns[1:]:
-        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(Text(shown(name.replace("_", " "))), justify="right" if numeric else "left")
-    for row in rows:
-        _row(table, *(cell(row.get(name)) for name in columns))
+        add_row(table, *row)
     return table
 
 
@@ -266,17 +227,3 @@ def _features_line(features: Sequence[Row]) -> Text:
     worst = sorted(rows, key=lambda row: (row["agreement"], str(row.get("feature"))))[:5]
     told = ", ".join(f"{row.get('feature')} {share(row['agreement'])}" for row in worst)
     return Text(shown(f"Edited features agreed on least: {told}."), style="dim")
-
-
-def _table(title: str, *, head: str = "set") -> Table:
-    """A table without side borders whose title reads as a heading."""
-    heading = Text("\n" + shown(title), style="bold")
-    width = min(100, len(title) + 2)  # a table narrower than its title would break the title
-    table = Table(title=heading, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False, min_width=width)
-    table.add_column(Text(shown(head)), overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: str | Text) -> None:
-    """A row whose strings are text: rich would read brackets in them as markup."""
-    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))

@@ -11,15 +11,17 @@ from agentscope.reports.building import (
     comparison_document,
     finished,
     with_comparison,
+    with_pictures,
     with_primitives,
 )
+from agentscope.reports.depth import read_pictures
 from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, printed
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
 from agentscope.rollouts.storing import save_states, write_rollouts
 
-OTHERS = ("decompilation", "comparisons")  # blocks that other verbs than inspect write
+OTHERS = ("pictures", "decompilation", "comparisons")  # blocks that other verbs than inspect write
 
 
 def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) -> Report:
@@ -44,9 +46,23 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
     return _finish(folder, report)
 
 
-def write_primitives(folder: RunFolder, start: Report, primitives: Sequence[Primitive | Mapping[str, Any]]) -> Report:
-    """The probed concepts, entered into the folder's report, or into `start` where there is none yet."""
+def write_primitives(
+    folder: RunFolder,
+    start: Report,
+    primitives: Sequence[Primitive],
+    *,
+    pictures: Sequence[Mapping[str, Any]] = (),
+    files: Mapping[str, bytes] | None = None,
+) -> Report:
+    """The probed concepts, entered into the folder's report, or into `start` where there is none yet.
+
+    Args:
+        pictures: of these concepts, a row each; files: what they are drawn in, as PNG bytes by name.
+    """
     report = with_primitives(folder.report or start, primitives)
+    report = with_pictures(report, [primitive.concept for primitive in primitives], pictures)
+    for name, content in (files or {}).items():
+        folder.write_bytes(name, content)
     folder.write_rows("probes.csv", probe_rows(report["primitives"] or []))
     return _finish(folder, report)
 
@@ -87,6 +103,6 @@ def probe_rows(primitives: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _finish(folder: RunFolder, report: Report) -> Report:
     """Report and page, the report last: a folder with a report has everything that the report speaks of."""
-    folder.write_text("report.html", report_page(report))
+    folder.write_text("report.html", report_page(report, read_pictures(folder, report)))
     folder.write_report(report)
     return report

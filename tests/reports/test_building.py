@@ -20,8 +20,8 @@ from agentscope.reports.reasons import nulls, reason
 from agentscope.reports.schema import validated
 
 KEYS = (
-    "schema run agent environment gist vocabulary primitives strategy fidelity noise_floor residual levels "
-    "decompilation findings comparisons why timings"
+    "schema run agent environment gist vocabulary primitives groups pictures strategy fidelity noise_floor residual "
+    "levels decompilation findings comparisons why timings"
 )
 SET_KEYS = {
     "states", "episodes", "agreement", "low", "high", "raw", "without_near_ties", "near_tie_share", "equally_good",

@@ -7,7 +7,9 @@ from rich.console import Console
 
 from agentscope.records import Comparison
 from agentscope.reports import build_report, probe_document, with_comparison
-from agentscope.reports.terminal import document_view, probe_view, records_table, report_view
+from agentscope.reports.probed import probe_view
+from agentscope.reports.tables import records_table
+from agentscope.reports.terminal import document_view, report_view
 
 
 def shown(view, width=100, terminal=False):
