@@ -179,7 +179,8 @@ def verdicts(name: str, *, seed: int = 0) -> list[Verdict]:
     agent, run = open_agent(name), Run(Streams(seed), QUICK)
     lessons = run.states(agent, "lessons", QUICK.lessons, QUICK.lesson_states)
     labelled = label_states(agent.env, lessons.states, lessons.episode)
-    found = [each for each in find_primitives(agent, lessons, untrained(agent, run), run).primitives if each.score is not None]
+    probing = find_primitives(agent, lessons, untrained(agent, run), run)
+    found = [each for each in probing.primitives if each.score is not None]
     for each in found:
         doubted = truths[each.concept] == "absent" and each.where == "computed" and each.kind != "choice"
         if level in COMPILED and doubted and exact_where_visited(agent, labelled, each.concept):

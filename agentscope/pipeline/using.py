@@ -26,7 +26,6 @@ FITTED = 6_000  # states and edits that the swapped readouts are fitted on
 VISITED = 3_000  # visited states on which concepts are erased
 GAMES = {"quick": (20, 200), "full": (100, 1_000)}  # episodes, and steps of each, played with a concept erased
 NO_EDITS = "the environment offers no edits, so there are no pairs to swap between"
-NO_STATES = "labels of a file come without states, so there is nothing to edit"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ class UseTests:
             self.run.progress("tests for use", index, len(primitives))
             concept = declared.get(primitive.concept) or wanted.get(primitive.concept)
             if concept is None:
-                found.append(Tested(primitive, Trial(replace(primitive.evidence, why="no text calls it: not tested"))))
+                trial = Trial(replace(primitive.evidence, why="no text calls it: not tested"))
+                found.append(Tested(_with(primitive, trial), trial))
             else:
                 found.append(self._one(primitive, concept, of_actions=concept.name in wanted))
         self.run.progress("tests for use", len(primitives), len(primitives))
@@ -71,7 +71,8 @@ class UseTests:
     def _one(self, primitive: Primitive, concept: Concept, *, of_actions: bool) -> Tested:
         bench = self.bench(of_actions)
         if bench is None:
-            return Tested(_with(primitive, Trial(replace(primitive.evidence, why=NO_EDITS))), Trial(primitive.evidence))
+            none = Trial(replace(primitive.evidence, why=NO_EDITS))
+            return Tested(_with(primitive, none), none)
         generator = self.run.streams.generator(f"use.{concept.name}")
         trial = try_concept(bench, concept, generator=generator)
         layer = trial.evidence.layer or primitive.layer

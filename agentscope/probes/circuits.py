@@ -33,7 +33,7 @@ def find_circuit(bench: Bench, concept: str, trial: Trial, *, generator: np.rand
     if subspace is None or trial.evidence.interchange is None:
         return None
     scene, layer = bench.scene, subspace.layer
-    choosing, judging = (rows[:PAIRS] for rows in scene.effect_pairs(concept))
+    choosing, judging = (generator.permutation(rows)[:PAIRS] for rows in scene.effect_pairs(concept))
     held = scene.held(choosing, (layer,))
     allowed = _allowed(bench, trial)
     finder = _Finder(bench, layer, allowed)
@@ -45,7 +45,7 @@ def find_circuit(bench: Bench, concept: str, trial: Trial, *, generator: np.rand
     whole = finder.follows(test, test.edit[layer]).mean()
     others = np.setdiff1d(np.arange(subspace.basis.shape[0]), units)
     spared = [effect - finder.effect(test, np.delete(units, i)) for i in range(len(units))]
-    target = float(trial.evidence.interchange)
+    target = float(finder.follows(test, subspace.swap(test.base[layer], test.edit[layer])).mean())
     return Circuit(
         layer, tuple(f"{layer}[{unit}]" for unit in units), float(effect), float(whole), target,
         float(effect / target) if target else None, _random(finder, test, len(units), generator),

@@ -241,7 +241,7 @@ def try_concept(bench: Bench, concept: Concept, *, generator: np.random.Generato
     ), chosen)  # fmt: skip
 
 
-def _missing(bench: Bench, name: str, *sides: Int[np.ndarray, "pairs"]) -> Evidence | None:
+def _missing(bench: Bench, name: str, *sides: np.ndarray) -> Evidence | None:
     """Why there is nothing to test, or the plain answer that no edit of the concept ever changes the choice."""
     stage = bench.scene.stage
     if all(len(r) >= FEWEST and len(np.unique(stage.episode[r])) >= FEWEST_EPISODES for r in sides):
