@@ -1,6 +1,6 @@
 """`use` on agents whose truth is known: verdicts beside truths, F1 of the word *used*, false alarms, recovered units.
 
-`python -m benchmarks.known_use [--seed N] [NAME...]` takes the shipped compiled agents (docs/compiling.md): a concept is
+`python -m benchmarks.known_use [--seed N] [NAME...]` takes the shipped compiled agents (docs/compiling.md). A concept is
 used if their record says so at any place of its axes, else it is not, whether it is computed in vain or absent. Beside
 them stand untrained networks of UNTRAINED, in which nothing can be used, and the units that carry each concept in the
 layer that reads it first, as Jaccard with those of the record. Trained subspaces (DAS) are judged by the same rule with
@@ -23,7 +23,8 @@ from agentscope.pipeline import open_agent
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.pipeline.using import UseTests
-from agentscope.probes.using import MARGIN, SPECIFIC, Bench, try_concept, try_trained, use_of
+from agentscope.probes.bench import Bench
+from agentscope.probes.using import MARGIN, SPECIFIC, try_concept, try_trained, use_of
 from agentscope.records import QUICK, StateSet
 from agentscope.rollouts import Streams
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,16 +11,15 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.preprocessing import preprocess_obs
 
 from agentscope.agents.normalising import Normaliser
-from agentscope.agents.pathways import Pathway, one_thread, pathway_of
+from agentscope.agents.passes import Passes
+from agentscope.agents.pathways import Pathway, pathway_of
 from agentscope.agents.policies import PolicySpec
 from agentscope.contracts import AgentNotice, DenseStep, Layer
 from agentscope.errors import BadOption, SpaceMismatch, UnsupportedAgent
 
 Patch = Callable[[np.ndarray], np.ndarray]
-_ONE_AT_A_TIME = threading.RLock()  # hooks live on shared modules: two threads must not run one network at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +64,17 @@ class SB3Network:
         return pathway_of(self.spec, self.policy)
 
     @cached_property
+    def passes(self) -> Passes:
+        """How observations run through it."""
+        return Passes(self.spec, self.policy, self.pathway, self.chunk)
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Named layers from the input on; "scores" is the last."""
         names = [name for name, _, _ in self.pathway.layers]
         low = self.spec.observation.low
         first = np.zeros((), np.int64) if low is None else np.zeros(low.shape, low.dtype)
-        _, found = self._run(first[None], names, {})
+        _, found = self.passes.run(first[None], names, {})
         return tuple(
             Layer(
                 name,
@@ -109,14 +111,10 @@ class SB3Network:
         if not scores and self.spec.activation not in ("ReLU", "Tanh"):
             return None
         weights, bias = (values.detach().numpy().astype(np.float64) for values in (module.weight, module.bias))
-        if scores and self._quantile:
+        if scores and self.spec.has_quantiles:
             weights, bias = (values.reshape(self.spec.quantiles, self.actions, -1).mean(axis=0)
                              for values in (weights, bias))  # fmt: skip
         return DenseStep(names[index + 1], weights, bias.reshape(-1), "" if scores else self.spec.activation)
-
-    @property
-    def _quantile(self) -> bool:
-        return self.spec.quantiles > 1 or self.algorithm == "QRDQN"
 
     @cached_property
     def parameters(self) -> int:
@@ -160,7 +158,7 @@ class SB3Network:
         Raises: SpaceMismatch: observations of another shape, or a mask that does not fit.
         """
         ready = self.prepared(observations)
-        scores, _ = self._run(ready, (), self._patched(ready))
+        scores, _ = self.passes.run(ready, (), self._patched(ready))
         if legal is None:
             return scores
         if legal.shape != scores.shape:
@@ -180,7 +178,7 @@ class SB3Network:
         """
         ready = self.prepared(observations)
         given = {layer: self._output(layer, values, len(ready)) for layer, values in outputs.items()}
-        scores, _ = self._run(ready, (), {**self._patched(ready), **given})
+        scores, _ = self.passes.run(ready, (), {**self._patched(ready), **given})
         return scores if legal is None else np.where(legal, scores, np.float32(-np.inf))
 
     def pull_back(
@@ -197,26 +195,7 @@ class SB3Network:
         ready = self.prepared(observations)
         outputs = self._output(layer, outputs, len(ready))
         others = {name: values for name, values in self._patched(ready).items() if name != layer}
-        weights = np.asarray(cotangents, dtype=np.float32)
-        found = []
-        with _ONE_AT_A_TIME, one_thread(), torch.enable_grad():
-            for start in range(0, max(len(ready), 1), self.chunk):
-                part = slice(start, start + self.chunk)
-                chunk = {name: _padded(values[part], self.chunk) for name, values in others.items()}
-                slopes = self._slopes(_padded(ready[part], self.chunk), layer, _padded(outputs[part], self.chunk),
-                                      _padded(weights[part], self.chunk), chunk)  # fmt: skip
-                found.append(slopes[: len(outputs[part])])
-        return np.concatenate(found)
-
-    def _slopes(
-        self, padded: np.ndarray, layer: str, outputs: np.ndarray, cotangents: np.ndarray, others: dict[str, np.ndarray]
-    ) -> np.ndarray:
-        """The gradient of one chunk: the layer's output is a leaf, nothing before it is followed."""
-        leaf = torch.from_numpy(outputs).requires_grad_()
-        with self._hooked((), others, {layer: leaf}):
-            out = self._scored(padded)
-        (slope,) = torch.autograd.grad(out, leaf, torch.from_numpy(cotangents), allow_unused=True)
-        return np.zeros_like(outputs) if slope is None else slope.numpy().copy()
+        return self.passes.slopes(ready, layer, outputs, np.asarray(cotangents, dtype=np.float32), others)
 
     def _output(self, layer: str, values: np.ndarray, states: int) -> np.ndarray:
         self._check_layer(layer)
@@ -259,7 +238,7 @@ class SB3Network:
         for layer in layers:
             self._check_layer(layer)
         ready = self.prepared(observations)
-        return self._run(ready, layers, self._patched(ready))[1]
+        return self.passes.run(ready, layers, self._patched(ready))[1]
 
     def prepared(self, observations: Shaped[np.ndarray, "states ..."]) -> Shaped[np.ndarray, "states ..."]:
         """Observations after VecNormalize and, for images, with channels first; else as they came.
@@ -298,7 +277,7 @@ class SB3Network:
         order = [name for name, _, _ in self.pathway.layers]
         outputs: dict[str, np.ndarray] = {}
         for layer in sorted({name for name, _ in self.patches}, key=order.index):
-            _, found = self._run(ready, (layer,), outputs)
+            _, found = self.passes.run(ready, (layer,), outputs)
             value = found[layer]
             for name, patch in self.patches:
                 if name == layer:
@@ -307,75 +286,3 @@ class SB3Network:
                 raise BadOption(f"A patch of {layer} gave shape {value.shape}, needed {found[layer].shape}.")
             outputs[layer] = value
         return outputs
-
-    def _run(
-        self, ready: np.ndarray, layers: Sequence[str], patched: Mapping[str, np.ndarray]
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Scores and layers' outputs of prepared observations, chunk by padded chunk."""
-        scores: list[np.ndarray] = []
-        found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-        with _ONE_AT_A_TIME, one_thread(), torch.inference_mode():
-            for start in range(0, max(len(ready), 1), self.chunk):
-                rows = ready[start : start + self.chunk]
-                padded = _padded(rows, self.chunk)
-                chunk_patches = {n: _padded(v[start : start + self.chunk], self.chunk) for n, v in patched.items()}
-                out, held = self._forward(padded, layers, chunk_patches)
-                scores.append(out[: len(rows)])
-                for layer in layers:
-                    found[layer].append(held[layer][: len(rows)])
-        return np.concatenate(scores), {layer: np.concatenate(parts) for layer, parts in found.items()}
-
-    def _forward(
-        self, padded: np.ndarray, layers: Sequence[str], patched: Mapping[str, np.ndarray]
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        with self._hooked(layers, patched, {}) as held:
-            out = self._scored(padded)
-        return out.numpy().copy(), held
-
-    def _scored(self, padded: np.ndarray) -> torch.Tensor:
-        """Scores of one chunk."""
-        features = preprocess_obs(torch.from_numpy(padded), self.policy.observation_space, self.spec.normalize_images)
-        assert isinstance(features, torch.Tensor)
-        out = self.pathway(features)
-        if self._quantile:
-            out = out.view(-1, self.spec.quantiles, self.actions).mean(dim=1)
-        return out
-
-    @contextmanager
-    def _hooked(
-        self, layers: Sequence[str], patched: Mapping[str, np.ndarray], leaves: Mapping[str, torch.Tensor]
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """While open, layers put out what they are given, and what `layers` put out is kept in the result."""
-        held: dict[str, np.ndarray] = {}
-
-        def hook_for(name: str) -> Callable[[Any, Any, torch.Tensor], torch.Tensor]:
-            def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
-                if name in patched:
-                    output = torch.empty_like(output).copy_(torch.from_numpy(patched[name]))  # keeps the memory layout
-                if name in leaves:
-                    output = leaves[name]
-                if name in layers:
-                    held[name] = output.numpy().copy()
-                return output
-
-            return hook
-
-        wanted = {*layers, *patched, *leaves}
-        handles = [
-            module.register_forward_hook(hook_for(name)) for name, module, _ in self.pathway.layers if name in wanted
-        ]
-        try:
-            yield held
-        finally:
-            for handle in handles:
-                handle.remove()
-
-
-def _padded(rows: np.ndarray, chunk: int) -> np.ndarray:
-    """Rows with zeros behind them, so that every chunk has one size; the memory layout stays.
-
-    SB3 hands images on as transposed views, and convolutions add up in another order where channels lie last.
-    """
-    padded = np.zeros_like(rows, shape=(chunk, *rows.shape[1:]))
-    padded[: len(rows)] = rows
-    return padded

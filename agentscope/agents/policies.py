@@ -82,6 +82,11 @@ class PolicySpec:
         """Whether the scores are the logits of an actor rather than Q-values."""
         return self.algorithm not in ("DQN", "QRDQN")
 
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether each score is a mean over quantiles."""
+        return self.quantiles > 1 or self.algorithm == "QRDQN"
+
 
 def read_spec(contents: ZipContents, extractors: Sequence[str] = ()) -> tuple[PolicySpec, tuple[AgentNotice, ...]]:
     """The policy's record and what was odd about it.

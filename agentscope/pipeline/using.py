@@ -14,11 +14,12 @@ from agentscope.contracts import action_concepts_of, concepts_of, equivalent_act
 from agentscope.measures import paired_difference
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
+from agentscope.probes.bench import Bench, testable_layers
 from agentscope.probes.circuits import find_circuit
 from agentscope.probes.directions import swap_readouts
 from agentscope.probes.erasing import Eraser, label_columns
 from agentscope.probes.swapping import play_scene, set_stage
-from agentscope.probes.using import Bench, Trial, testable_layers, try_concept, try_trained, use_of, with_erasure
+from agentscope.probes.using import Trial, try_concept, try_trained, use_of, with_erasure
 from agentscope.records import Primitive, StateSet
 
 EDITS, ACTION_EDITS = 40_000, 4_000  # pairs to choose from; each of an action concept is measured for every action

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
+from agentscope.probes.bench import Bench
 from agentscope.probes.edges import find_edges
 from agentscope.probes.subspaces import unit_subspace
 from agentscope.probes.swapping import Held, Scene
-from agentscope.probes.using import Bench, Trial
+from agentscope.probes.using import Trial
 from agentscope.records import Circuit
 
 KEPT = 0.95  # of the concept's interchange effect that the set must keep

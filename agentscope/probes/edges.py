@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from agentscope.contracts import DenseStep
+from agentscope.probes.bench import Bench
 from agentscope.probes.swapping import Held
-from agentscope.probes.using import Bench
 
 KEPT = 0.95
 
