@@ -9,10 +9,10 @@ from typing import Any
 
 from agentscope import probes
 from agentscope.drawing import strip_png
-from agentscope.pipeline.grounding import hidden_layers
 from agentscope.pipeline.grouping import KINDS, GroupSample, effort_of, group_row
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
+from agentscope.probes.bench import testable_layers
 from agentscope.probes.candidates import EXPLAINED
 from agentscope.probes.picture_rows import picture_row
 from agentscope.probes.picture_strips import strip_of
@@ -81,7 +81,7 @@ class Deepening:
 
     def _layer(self, found: probes.ConceptProbe) -> str | None:
         """The hidden layer with the highest score."""
-        hidden = hidden_layers(self.agent.network)
+        hidden = testable_layers(self.agent.network)
         rows = [row for row in found.primitive.layers if row["layer"] in hidden and row["score"] is not None]
         return max(rows, key=lambda row: row["score"])["layer"] if rows else None
 

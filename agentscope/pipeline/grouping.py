@@ -11,10 +11,10 @@ import numpy as np
 from agentscope import probes
 from agentscope.contracts import Network
 from agentscope.errors import EmptySample
-from agentscope.pipeline.grounding import hidden_layers
 from agentscope.pipeline.naming import name_units
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
+from agentscope.probes.bench import testable_layers
 from agentscope.probes.factors import RankRule
 from agentscope.probes.groups import GroupData, Grouping, Groups, find_groups
 from agentscope.probes.importance import unit_importance
@@ -33,7 +33,8 @@ class Effort:
         states: visited states that groups are found on; described, effect_states: as in `Grouping`.
         importance_states: that single units are resampled in; importance_units: of a layer, those that are.
         shuffles: of the weights.
-        named_states, named_edits: that expressions are searched on; named: units a layer that get one.
+        named_states, named_edits: that expressions are searched on; named: units a layer that get one,
+            named_in_all: of all layers.
     """
 
     states: int = 3_000
@@ -46,6 +47,7 @@ class Effort:
     named_states: int = 2_000
     named_edits: int = 8_000
     named: int = 3
+    named_in_all: int | None = None
 
     def grouping(self, of: Literal["activations", "attributions"], *, random_groups: int = 20) -> Grouping:
         """What `find_groups` is asked for."""
@@ -54,7 +56,7 @@ class Effort:
 
 
 QUICK_RULE = RankRule(ranks=(2, 3, 4, 6, 8, 12), seeds=3, rows=400)
-QUICK = Effort(1_500, QUICK_RULE, 600, 256, 256, 128, 200, 800, 2_000, 1)
+QUICK = Effort(1_500, QUICK_RULE, 600, 256, 256, 64, 200, 800, 2_000, 1, 2)
 FULL = Effort()
 
 
@@ -97,22 +99,10 @@ def describe_groups(agent: OpenAgent, lessons: StateSet, run: Run) -> dict[str, 
     Beside each layer stand the groups of an untrained network in the same states: its own activations and
     attributions fall into groups too.
     """
-    from agentscope.agents import untrained_twins
-
-    effort, generator = effort_of(run.budget), run.streams.generator("groups")
-    own, of_twin, cuts, single, naming = generator.spawn(5)
+    effort = effort_of(run.budget)
+    groups, cuts, single, naming = run.streams.generator("groups").spawn(4)
     sample = GroupSample.of(agent, lessons, effort.states)
-    layers = hidden_layers(agent.network)
-    (twin,) = untrained_twins(agent.network, 1, seed=run.number("groups.twin"))
-    twin_sample = GroupSample(sample.labelled, _decided(twin, sample))
-    rows = []
-    for layer in layers:
-        for of in KINDS:
-            found = group_row(agent.network, sample.data(agent.network, layer), layer, effort.grouping(of), own)
-            control = group_row(
-                twin, twin_sample.data(twin, layer), layer, effort.grouping(of, random_groups=1), of_twin
-            )
-            rows.append({**found, "untrained": {key: control[key] for key in ("rank", "explained", "verdict")}})
+    layers = testable_layers(agent.network)
     few = evenly(len(sample.labelled), effort.importance_states)
     importance = {
         layer: unit_importance(
@@ -121,17 +111,52 @@ def describe_groups(agent: OpenAgent, lessons: StateSet, run: Run) -> dict[str, 
         )
         for layer in layers
     }  # fmt: skip
-    chosen = evenly(len(lessons), effort.named_states)
-    visited = StateSet(lessons.name, lessons.states[chosen], lessons.episode[chosen], lessons.step[chosen])
-    candidates = name_units(
-        agent, visited, importance, generator=naming, most=effort.named, most_edits=effort.named_edits
-    )
     return {
-        "layers": rows,
+        "layers": _layer_rows(agent, sample, run, generator=groups),
         "clusterability": _cut_row(_clustered(agent.network, effort, cuts)),
-        "units": [{"layer": layer, "states": len(few), **_strong(found)} for layer, found in importance.items()],
-        "candidates": candidates,
+        "units": [
+            {"layer": layer, "states": len(few), "measured": min(len(found), effort.importance_units), **_strong(found)}
+            for layer, found in importance.items()
+        ],
+        "candidates": _candidates(agent, lessons, importance, effort, generator=naming),
     }
+
+
+def _layer_rows(
+    agent: OpenAgent, sample: GroupSample, run: Run, *, generator: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Each hidden layer by both kinds, with what is found in an untrained network."""
+    from agentscope.agents import untrained_twins
+
+    effort = effort_of(run.budget)
+    own, of_twin = generator.spawn(2)
+    (twin,) = untrained_twins(agent.network, 1, seed=run.number("groups.twin"))
+    twin_sample = GroupSample(sample.labelled, _decided(twin, sample))
+    rows = []
+    for layer in testable_layers(agent.network):
+        data, control_data = sample.data(agent.network, layer), twin_sample.data(twin, layer)
+        for of in KINDS:
+            found = group_row(agent.network, data, layer, effort.grouping(of), own)
+            control = group_row(twin, control_data, layer, effort.grouping(of, random_groups=1), of_twin)
+            rows.append({**found, "untrained": {key: control[key] for key in ("rank", "explained", "verdict")}})
+    return rows
+
+
+def _candidates(
+    agent: OpenAgent,
+    lessons: StateSet,
+    importance: Mapping[str, np.ndarray],
+    effort: Effort,
+    *,
+    generator: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Expressions for strong units without a name."""
+    rows = evenly(len(lessons), effort.named_states)
+    visited = StateSet(lessons.name, lessons.states[rows], lessons.episode[rows], lessons.step[rows])
+    return name_units(
+        agent, visited, importance, generator=generator, most=effort.named, in_all=effort.named_in_all,
+        most_edits=effort.named_edits,
+    )  # fmt: skip
 
 
 def group_row(

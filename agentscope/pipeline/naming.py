@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def name_units(
     *,
     generator: np.random.Generator,
     most: int = 3,
+    in_all: int | None = None,
     most_edits: int = MOST_EDITS,
 ) -> list[dict[str, Any]]:
     """Named candidates of the strongest units of each layer that no declared concept explains.
@@ -34,7 +35,8 @@ def name_units(
         visited: states that the network visits.
         importance: by layer, for each of its units (positions and channels flattened) the share of states whose choice
             changes when the unit is resampled.
-        most: candidates a layer; most_edits: edited states beside the visited ones.
+        most: candidates a layer; in_all: of all layers, the most important, None for no limit.
+        most_edits: edited states beside the visited ones.
     Returns: one row a unit: layer, unit, importance, explained (R2 of the best column), the fields of `NamedCandidate`,
         and `told`, the candidate in one sentence. The texts speak of concepts and cells
         (`seen`), and may stand in a file of the user's own concepts as they are.
@@ -49,26 +51,43 @@ def name_units(
     if not bank.columns or not importance:
         return []
     observations = agent.env.observe(np.concatenate([visited.states, edited]))
-    rows = []
-    for layer, found in agent.network.activations_of(observations, list(importance)).items():
-        units = found.reshape(len(found), -1).astype(np.float64)
-        rows += [
-            {"layer": layer, **row} for row in _of_layer(units, importance[layer], bank, most=most, streams=streams)
-        ]
-    return rows
+    activations = agent.network.activations_of(observations, list(importance))
+    units = {layer: found.reshape(len(found), -1).astype(np.float64) for layer, found in activations.items()}
+    return [
+        {"layer": each.layer} | row
+        for each in _unexplained(units, importance, bank, most=most, in_all=in_all)
+        if (row := _named(each, units[each.layer][:, each.unit], bank, next(streams))) is not None
+    ]
 
 
-def _of_layer(
-    units: np.ndarray, importance: np.ndarray, bank: Bank, *, most: int, streams: Any
-) -> list[dict[str, Any]]:
-    explained = explained_by_columns(units, bank)
-    rows = []
-    for unit in unexplained_units(importance, explained)[:most].tolist():
-        candidate = name_unit(units[:, unit], bank, generator=next(streams))
-        if candidate is not None:
-            rows.append(
-                {"unit": unit, "importance": float(importance[unit]), "explained": float(explained[unit])}
-                | asdict(candidate)
-                | {"explains": candidate.explains, "told": str(candidate)}
-            )
-    return rows
+@dataclass(frozen=True)
+class _Nameless:
+    """A unit that matters and that no single column explains."""
+
+    layer: str
+    unit: int
+    importance: float
+    explained: float
+
+
+def _unexplained(
+    units: Mapping[str, np.ndarray], importance: Mapping[str, np.ndarray], bank: Bank, *, most: int, in_all: int | None
+) -> list[_Nameless]:
+    """The strongest units without a name, layer by layer."""
+    found = []
+    for layer, values in units.items():
+        explained = explained_by_columns(values, bank)
+        chosen = unexplained_units(importance[layer], explained)[:most].tolist()
+        found += [_Nameless(layer, unit, float(importance[layer][unit]), float(explained[unit])) for unit in chosen]
+    least = sorted((each.importance for each in found), reverse=True)[:in_all][-1:]
+    return [each for each in found if each.importance >= least[0]][:in_all]
+
+
+def _named(
+    nameless: _Nameless, values: Float[np.ndarray, "states"], bank: Bank, generator: np.random.Generator
+) -> dict[str, Any] | None:
+    candidate = name_unit(values, bank, generator=generator)
+    if candidate is None:
+        return None
+    about = {"unit": nameless.unit, "importance": nameless.importance, "explained": nameless.explained}
+    return about | asdict(candidate) | {"explains": candidate.explains, "told": str(candidate)}

@@ -122,7 +122,7 @@ def with_primitives(report: Report, primitives: Sequence[Primitive | Mapping[str
 def with_pictures(report: Report, concepts: Sequence[str], pictures: Sequence[Mapping[str, Any]]) -> Report:
     """The report with the pictures of these concepts entered or replaced, the others left as they are."""
     kept = [row for row in report["pictures"] or [] if row["concept"] not in set(concepts)]
-    rows = sorted([*kept, *pictures], key=lambda row: (str(row["concept"]), str(row["file"])))
+    rows = sorted([*kept, *pictures], key=lambda row: str(row["concept"]))  # of one concept in the order given
     return finished({**report, "pictures": rows or None, "why": _why_without(report, "pictures")})
 
 

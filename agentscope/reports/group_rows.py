@@ -93,14 +93,19 @@ def candidate_lines(groups: Row) -> list[str]:
     """Strong units that no declared concept explains, each with the expression that says best what it does."""
     lines = []
     for row in groups["candidates"]:
+        told = row["told"]
+        if not row["explains"]:
+            told = f"no short expression predicts it either (the best: {row['metric']} {row['score']:.2f})"
         lines.append(
             shown(
                 f"{row['layer']}[{row['unit']}] decides {share(row['importance'])} of the choices, and no declared "
-                f"concept explains it (R2 {row['explained']:.2f}): {row['told']}."
+                f"concept explains it (R2 {row['explained']:.2f}): {told}."
             )
         )
     if not lines:
-        lines.append("No unit that matters by itself is left unexplained by the declared concepts.")
+        lines.append(
+            "Of the units that matter most, none decides 0.01 of the choices by itself without a concept to explain it."
+        )
     return lines
 
 

@@ -24,6 +24,7 @@ GROUP = {"group": 0, "units": list(range(8)), "share": 0.25, "stability": 0.95, 
 LAYER = {"layer": "q_net.0", "of": "activations", "verdict": "1 groups", "rank": 1, "explained": 0.4375,
          "groups": [GROUP], "untrained": {"rank": None, "explained": None, "verdict": "no stable groups"}}  # fmt: skip
 CANDIDATE = {"layer": "q_net.0", "unit": 5, "importance": 0.15625, "explained": 0.25, "cut": None,
+             "explains": True, "metric": "R2", "score": 0.875,
              "told": "named candidate: holes() > 2 (R2 0.90 on held-out episodes)"}  # fmt: skip
 CLUSTERS = {"layers": ["a", "b"], "units": 12, "shuffles": 200, "verdict": "no modular structure",
             "cuts": [{"clusters": 2, "n_cut": 0.5, "shuffled": 0.75, "z": None}]}  # fmt: skip
@@ -55,9 +56,9 @@ def test_a_later_inspection_keeps_the_picture_and_a_later_probe_replaces_it(prob
     assert "<img src=" in (probed.path / "report.html").read_text()
     report = read_report(probed.path)
     assert len(report["pictures"]) == 1 and "pictures" not in report["why"]
-    other = {**PICTURE, "concept": "height", "file": "picture-height.png"}
-    both = with_pictures(report, ["height"], [other])
-    assert [row["concept"] for row in both["pictures"]] == ["height", "holes"]
+    names = ["picture-height.png", "picture-height-unit.png"]
+    both = with_pictures(report, ["height"], [{**PICTURE, "concept": "height", "file": name} for name in names])
+    assert [row["file"] for row in both["pictures"]] == [*names, "picture-holes.png"]
     assert with_pictures(both, ["height", "holes"], [])["pictures"] is None
 
 
@@ -114,5 +115,8 @@ def test_sentences_give_the_figures_of_their_rows():
     assert first.endswith("1 groups, 1 of them with this concept.") and "the less of holes (R2 0.56)" in second
     line = picture_line(PICTURE)
     assert "2 cells of the highest keep it (0.750 of mixes)" in line and "1 legal edit bring" in line
-    assert candidate_lines({"candidates": []})[0].startswith("No unit that matters")
-    assert "q_net.0[5] decides 0.156 of the choices" in candidate_lines(GROUPS)[0]
+    assert candidate_lines({"candidates": []})[0].startswith("Of the units that matter most, none")
+    (line,) = candidate_lines(GROUPS)
+    assert "q_net.0[5] decides 0.156 of the choices" in line and "holes() > 2" in line
+    (line,) = candidate_lines({"candidates": [{**CANDIDATE, "explains": False, "score": 0.125}]})
+    assert "no short expression predicts it either (the best: R2 0.12)" in line and "holes() > 2" not in line
