@@ -17,8 +17,8 @@ from agentscope.probes.candidates import EXPLAINED
 from agentscope.probes.picture_rows import picture_row
 from agentscope.probes.picture_strips import strip_of
 from agentscope.probes.pictures import QUICK_PICTURE, Picture, PictureBudget, picture_of
-from agentscope.probes.portraits import Portrait, readout_portrait, unit_portrait
-from agentscope.records import StateSet
+from agentscope.probes.portraits import Portrait, carrier_portrait, readout_portrait, unit_portrait
+from agentscope.records import Primitive, StateSet
 
 NO_STATES = "labels from a file come without states: only observations are known, so nothing can be played or edited"
 
@@ -57,9 +57,13 @@ class Deepening:
         self.sample = None if visited is None else GroupSample.of(agent, visited, self.effort.states)
         self.known: dict[str, list[dict[str, Any]]] = {}
 
-    def look(self, found: probes.ConceptProbe) -> Depth:
-        """Pictures and groups of one concept."""
-        primitive = found.primitive
+    def look(self, found: probes.ConceptProbe, primitive: Primitive | None = None) -> Depth:
+        """Pictures and groups of one concept.
+
+        Args:
+            primitive: its record after the tests for use: of a used concept the first unit that carries it is drawn.
+        """
+        primitive = primitive or found.primitive
         if primitive.layer is None:
             reason = primitive.why or "the concept could not be scored"
             return Depth(why={"pictures": reason, "groups": reason})
@@ -70,7 +74,7 @@ class Deepening:
             reason = "the network has no layer between input and scores that the concept could be read from"
             return Depth(why={"pictures": reason, "groups": reason})
         pictures, files = [], {}
-        for kind, portrait in self._portraits(found, layer, self.sample).items():
+        for kind, portrait in self._portraits(found, primitive, layer, self.sample).items():
             picture = self._picture(portrait, self.visited)
             name = file_name(primitive.concept, kind)
             files[name] = strip_png(strip_of(picture, self.agent.env), title=f"{self.agent.name}: {portrait.told}")
@@ -85,9 +89,11 @@ class Deepening:
         rows = [row for row in found.primitive.layers if row["layer"] in hidden and row["score"] is not None]
         return max(rows, key=lambda row: row["score"])["layer"] if rows else None
 
-    def _portraits(self, found: probes.ConceptProbe, layer: str, sample: GroupSample) -> dict[str, Portrait]:
-        """The readout, and the unit that goes with the concept best."""
-        network, concept = self.agent.network, found.primitive.concept
+    def _portraits(
+        self, found: probes.ConceptProbe, primitive: Primitive, layer: str, sample: GroupSample
+    ) -> dict[str, Portrait]:
+        """The readout, and a unit: of a used concept the first that carries it, else the one that goes with it best."""
+        network, concept = self.agent.network, primitive.concept
         labelled = sample.labelled.only(concept)
         values = found.values if layer == found.primitive.layer else ()  # scores of single values are of its own layer
         portraits = {
@@ -96,6 +102,9 @@ class Deepening:
                 labels=labelled.labels[concept], values=values,
             )
         }  # fmt: skip
+        carrier = carrier_portrait(primitive.units[0], concept) if primitive.use == "used" and primitive.units else None
+        if carrier is not None:
+            return {**portraits, "unit": carrier}
         activations = network.activations(labelled.observations, layer)
         unit = unit_portrait(network, layer, activations, sample.columns(network, layer, labelled))
         return portraits if unit is None else {**portraits, "unit": unit}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,6 +92,18 @@ def unit_portrait(
         return None
     drive = unit_drive(network, layer, best[1])
     return Portrait(drive, f"{drive.name}, the unit of {layer} that goes best with {best[2]} (R2 {best[0]:.2f})")
+
+
+def carrier_portrait(unit: str, concept: str) -> Portrait | None:
+    """A unit that a test for use named, as `hidden_1[4]`: its layer and its index in the flattened layer.
+
+    Returns: None for any other name.
+    """
+    parts = re.fullmatch(r"(.+)\[(\d+)\]", unit)
+    if parts is None:
+        return None
+    drive = Drive(parts[1], unit, (int(parts[2]),))
+    return Portrait(drive, f"{unit}, the first of the units that carry {concept}")
 
 
 def _shared_variance(

@@ -38,6 +38,8 @@ def _verdict(row: Row) -> Iterator[RenderableType]:
     yield Text(shown(f"{row['concept']} ({row['kind']}, {row['metric']}) {VERDICTS[row['where']]}; use: {row['use']}."))
     if row.get("decided"):
         yield Text(shown(f"Decided by: {row['decided']}."), style="dim")
+    if row.get("use_decided"):
+        yield Text(shown(f"Use decided by: {str(row['use_decided']).rstrip('.')}."), style="dim")
     if row.get("episodes"):
         told = f"Measured on {row['states']:,} held-out states of {row['episodes']:,} episodes."
         yield Text(told, style="dim")

@@ -8,7 +8,7 @@ import pytest
 from agentscope.concepts import Concept
 from agentscope.contracts import Layer
 from agentscope.pipeline import open_agent
-from agentscope.probes.portraits import readout_portrait, unit_portrait
+from agentscope.probes.portraits import carrier_portrait, readout_portrait, unit_portrait
 from agentscope.probes.readouts import Readout
 from tests.toy_networks import ClosedNetwork
 
@@ -88,3 +88,12 @@ def test_nothing_is_drawn_of_what_does_not_vary(constant):
     )
     flag = np.arange(50) % 2 == 0 if constant == "activations" else np.zeros(50, bool)
     assert unit_portrait(Dense(), "hidden", activations, {"thing": flag}) is None
+
+
+def test_a_carrier_is_drawn_by_its_index_in_the_flattened_layer():
+    found = carrier_portrait("columns[7]", "thing")
+    assert found is not None and found.told == "columns[7], the first of the units that carry thing"
+    activations = np.arange(16.0, dtype=np.float32).reshape(2, 2, 4)
+    view = found.drive.view(Dense())
+    assert view.arrange(activations)[:, 0, list(found.drive.units)].ravel().tolist() == [7.0, 15.0]
+    assert carrier_portrait("columns", "thing") is None
