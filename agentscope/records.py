@@ -161,6 +161,7 @@ class Primitive:
     layers: tuple[Mapping[str, Any], ...] = ()  # one row a layer: layer, score, and each control with the gain over it
     why: str = ""  # why the concept was not scored; empty when it was
     decided: str = ""  # one line: the figures that decided `where`, and whether it was learned
+    use_decided: str = ""  # one line: the figures that decided `use`
     learned: bool = False  # computed, and by training: gain over the untrained twins, or their interchange effect x 3
     gain_low: float | None = None
     gain_high: float | None = None

@@ -10,6 +10,9 @@ from agentscope.pipeline.opening import OpenAgent
 from agentscope.records import Primitive, Strategy
 
 
+PARTLY = 0.05  # gain over every control from which something of a concept that no layer holds is there after all
+
+
 def marked_strategy(strategy: Strategy, agent: OpenAgent, primitives: Sequence[Primitive]) -> Strategy:
     """The strategy with its canonical text: header, and a mark beside the first call of what is not found used."""
     marks = {each.concept: mark for each in primitives if (mark := mark_of(each))}
@@ -32,7 +35,9 @@ def mark_of(primitive: Primitive) -> str:
     if primitive.where == "computed":
         return "computed, not found used" if primitive.use == "unused" else "computed, use untested"
     gain = "" if primitive.gain is None else f", gain {_short(primitive.gain)}"
-    return ("input only" if primitive.where == "input" else "not found") + gain
+    if primitive.where == "input":
+        return "input only" + gain
+    return ("partly readable" if (primitive.gain or 0.0) > PARTLY else "not found") + gain
 
 
 def _short(gain: float) -> str:

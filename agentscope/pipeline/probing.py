@@ -17,6 +17,7 @@ from agentscope.errors import ConceptsMissing
 from agentscope.pipeline.depth import Deepening
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
+from agentscope.pipeline.using import study_use
 from agentscope.records import Budget
 
 SCORES = {key: key for key in ("score", "low", "high", "input", "untrained", "random", "task", "shuffled", "constant")}
@@ -69,11 +70,18 @@ def probe_agent(
         )
         for name in concept_names
     }
+    primitives = {name: each.primitive for name, each in found.items()}
+    use: dict[str, dict[str, Any]] = {}
+    if agent.labels is None:
+        with run.stage("testing for use"):
+            for tested, rows in study_use(agent, visited, twins, list(primitives.values()), run):
+                primitives[tested.concept], use[tested.concept] = tested, rows
     with run.stage("drawing and grouping"):
         deepening = Deepening(agent, shown, run)
-        deep = {name: deepening.look(each) for name, each in found.items()}
+        deep = {name: deepening.look(each, primitives[name]) for name, each in found.items()}
     depth = {
         name: {
+            **use.get(name, {}),
             **deep[name].details(),
             "scores": _columns(each.primitive.layers, SCORES),
             "gains": _columns(each.primitive.layers, GAINS),
@@ -84,7 +92,7 @@ def probe_agent(
         for name, each in found.items()
     }
     return {
-        "primitives": [each.primitive for each in found.values()],
+        "primitives": list(primitives.values()),
         "probes": depth,
         "pictures": [row for each in deep.values() for row in each.pictures],
         "files": {name: content for each in deep.values() for name, content in each.files.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,13 +19,13 @@ from agentscope.probes.circuits import find_circuit
 from agentscope.probes.directions import swap_readouts
 from agentscope.probes.erasing import Eraser, label_columns
 from agentscope.probes.swapping import play_scene, set_stage
-from agentscope.probes.using import Trial, try_concept, try_trained, use_of, with_erasure
+from agentscope.probes.using import Trial, told_use, try_concept, try_trained, use_of, with_erasure
 from agentscope.records import Primitive, StateSet
 
-EDITS, ACTION_EDITS = 40_000, 4_000  # pairs to choose from; each of an action concept is measured for every action
-FITTED = 6_000  # states and edits that the swapped readouts are fitted on
+EDITS, ACTION_EDITS = 5, 0.5  # pairs a lesson state; those of action concepts are measured for every action
+FITTED = 0.75  # states and edits a lesson state that the swapped readouts are fitted on
 VISITED = 3_000  # visited states on which concepts are erased
-GAMES = {"quick": (20, 200), "full": (100, 1_000)}  # episodes, and steps of each, played with a concept erased
+PLAYED = 5  # of the exam's episodes, and of their steps, one in so many is played with a concept erased
 NO_EDITS = "the environment offers no edits, so there are no pairs to swap between"
 
 
@@ -93,8 +93,9 @@ class UseTests:
     def _prepared(self, of_actions: bool) -> Bench | None:
         env, network = self.agent.env, self.agent.network
         generator = self.run.streams.generator("use.pairs")
+        size = self.run.budget.lesson_states
         start = rollouts.states_to_edit(env, self.visited, generator)
-        pool = rollouts.edit_pool(env, start, generator, most=ACTION_EDITS if of_actions else EDITS)
+        pool = rollouts.edit_pool(env, start, generator, most=int(size * (ACTION_EDITS if of_actions else EDITS)))
         if pool is None:
             return None
         concepts = (*concepts_of(env), *(self.action_concepts if of_actions else ()))
@@ -102,7 +103,7 @@ class UseTests:
         if len(np.unique(stage.base_episode[~stage.base_tests])) < 3:
             return None
         layers = testable_layers(network)
-        lessons = stage.lessons(FITTED)
+        lessons = stage.lessons(int(size * FITTED))
         seeds = self.run.streams.generator("use.readouts")
         readouts = swap_readouts(network, lessons, layers, generator=seeds)
         twins = [(play_scene(twin, stage), swap_readouts(twin, lessons, layers, generator=seeds))
@@ -133,7 +134,7 @@ class UseTests:
         eraser, layer = tested.eraser, tested.trial.evidence.erasure_layer
         if eraser is None or layer is None:
             return {}
-        episodes, steps = GAMES[self.run.budget.name]
+        episodes, steps = max(self.run.budget.exam // PLAYED, 2), max(self.run.budget.steps // PLAYED, 1)
         seeds = self.run.streams.episode_seeds("use.play", episodes)
         generator = self.run.streams.generator("use.play.random")
         erasers = {"erased": eraser, "random": bench.whitening(layer).random_eraser(eraser.rank, generator)}
@@ -151,9 +152,47 @@ class UseTests:
         return {"play_without": rows, "steps": steps}
 
 
+def study_use(
+    agent: OpenAgent, visited: StateSet, twins: Sequence[Any], primitives: Sequence[Primitive], run: Run
+) -> Iterator[tuple[Primitive, dict[str, Any]]]:
+    """Each of these concepts tested in depth: its record, and the rows that `probe` shows of it."""
+    tests = UseTests(agent, visited, twins, run)
+    actions = [primitive.concept for primitive in primitives]
+    for tested in tests.test(primitives, actions=actions):
+        of_actions = any(concept.name == tested.primitive.concept for concept in tests.action_concepts)
+        deeper, played = tests.deepen(tested, of_actions=of_actions)
+        yield deeper.primitive, use_rows(deeper, played)
+
+
 def _with(primitive: Primitive, trial: Trial) -> Primitive:
     """The record with its evidence, its verdicts, and the units that are functions of the concept."""
     units: tuple[str, ...] = ()
     if trial.subspace is not None and trial.subspace.kind == "units":
         units = tuple(f"{trial.subspace.layer}[{i}]" for i in np.flatnonzero(trial.subspace.basis.any(axis=1)))
-    return probes.settle(replace(primitive, evidence=trial.evidence, use=use_of(trial.evidence), units=units))
+    told = told_use(trial.evidence)
+    use = use_of(trial.evidence)
+    return probes.settle(replace(primitive, evidence=trial.evidence, use=use, use_decided=told, units=units))
+
+
+def use_rows(tested: Tested, played: Mapping[str, Any]) -> dict[str, Any]:
+    """What `probe` tells of the tests for use beside the verdict: lines and tables, in the order of their weight."""
+    circuit, evidence = tested.primitive.circuit, tested.trial.evidence
+    rows: dict[str, Any] = {}
+    if evidence.erasure is not None:
+        rows["erasure"] = [{
+            "layer": evidence.erasure_layer, "rank": evidence.erasure_rank, "choices_changed": evidence.erasure,
+            "random": evidence.erasure_control, "whole_layer": evidence.erasure_ceiling,
+        }]  # fmt: skip
+    rows |= played
+    if circuit is not None:
+        rows["circuit"] = [{
+            "layer": circuit.layer, "units": len(circuit.units), "effect": circuit.effect, "wanted": circuit.wanted,
+            "random_units": circuit.random, "complete": circuit.complete, "minimal": circuit.minimal,
+            "stability": circuit.stability,
+        }]  # fmt: skip
+        rows["units"] = list(circuit.single)
+        if circuit.edges is not None:
+            rows["edges"] = [circuit.edges]
+    rows["subspaces_tried"] = list(evidence.tried)
+    rows["trained_subspaces"] = list(evidence.trained)
+    return {name: value for name, value in rows.items() if value}

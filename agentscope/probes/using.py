@@ -24,6 +24,7 @@ from agentscope.records import Evidence
 MARGIN = 0.10  # design section 6: flips beyond the controls' that make a concept used
 FEWEST, FEWEST_EPISODES = 20, 3  # effect pairs, and the episodes they come from, below which nothing is said
 MANY = 200  # edits that change a concept and never the choice: enough to call it unused
+TIMES = 3.0  # choices that erasing a concept changes, as a multiple of random erasures'
 DRAWS = 10  # random subspaces whose mean is the control
 SAMPLE = 500  # visited states that random subspaces are combined from
 SKILL = 0.5  # of the way from a constant answer to the truth: what a readout must reach to stand for its concept
@@ -252,19 +253,48 @@ def with_erasure(
 
 
 def use_of(evidence: Evidence) -> Use:
-    """The verdict, by a rule that was fixed before anything was measured (design section 6, decision 9).
+    """The verdict, by a rule that was fixed before the figures were seen (design section 6, decision 9).
 
-    Used: swapping the subspace flips at least MARGIN more effect pairs than random subspaces of equal rank and than any
-    untrained twin, and so does swapping the part of it that later layers read, with the interval clear of 0.
+    Used: swapping the subspace flips at least MARGIN more effect pairs than random subspaces of equal rank, with the
+    interval clear of 0, and than a swap that is not about the concept would; so does swapping the part of it that
+    later layers read. And it does so beyond every untrained twin, or, where those do as much, erasing the concept
+    changes TIMES as many choices as random erasures, and at least MARGIN of them.
     """
     if evidence.interchange is None:
         return "untested"
     control, guarded = evidence.interchange_control, evidence.guarded
     if control is None or guarded is None or evidence.interchange_low is None:
         return "unused"  # no edit of it ever changes the choice
-    strayed = evidence.no_effect or 0.0
-    controls = max(control, evidence.interchange_untrained or 0.0, strayed / SPECIFIC)
-    beyond = min(evidence.interchange, guarded) - controls
-    if beyond >= MARGIN and evidence.interchange_low > 0:
+    flips = min(evidence.interchange, guarded)
+    beyond = flips - max(control, (evidence.no_effect or 0.0) / SPECIFIC)
+    learned = flips - (evidence.interchange_untrained or 0.0) >= MARGIN or _erasing_tells(evidence)
+    if beyond >= MARGIN and learned and evidence.interchange_low > 0:
         return "used"
     return "untested" if control >= SATURATED else "unused"
+
+
+def _erasing_tells(evidence: Evidence) -> bool:
+    if evidence.erasure is None or evidence.erasure_control is None:
+        return False
+    return evidence.erasure >= max(MARGIN, TIMES * evidence.erasure_control)
+
+
+def told_use(evidence: Evidence) -> str:
+    """The figures that decide `use`, in one line."""
+    if evidence.interchange is None or evidence.layer is None:
+        return evidence.why
+    where = f"{evidence.subspace}, rank {evidence.rank}, of {evidence.layer}"
+    controls = [f"random subspaces {_share(evidence.interchange_control)}"]
+    if evidence.interchange_untrained is not None:
+        controls.append(f"untrained twins at most {_share(evidence.interchange_untrained)}")
+    if evidence.no_effect is not None:
+        controls.append(f"{_share(evidence.no_effect)} of {evidence.no_effect_pairs} pairs that leave it alone")
+    guard = "" if evidence.guarded == evidence.interchange else f" ({_share(evidence.guarded)} by what is read later)"
+    return (
+        f"swapping it ({where}) carries {_share(evidence.interchange)}{guard} of {evidence.pairs} choices over "
+        f"from the edited state, against {', '.join(controls)}"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1)

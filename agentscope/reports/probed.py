@@ -16,7 +16,7 @@ from agentscope.reports.tables import records_table
 from agentscope.reports.terminal import primitives_table
 
 VERDICTS = {"computed": "is computed by the network", "input": "can be read from the input as it is",
-            "absent": "is absent: no layer beats a constant and the control task"}  # fmt: skip
+            "absent": "is not held by any layer"}  # fmt: skip
 MOST_ROWS = 6  # of a table; --json has them all
 TOLD = ("pictures", "groups", "why")  # parts that have sentences of their own
 INDICES = ("state", "output")  # for programs: rows of the state set, positions among the concept's values
@@ -37,7 +37,9 @@ def _verdict(row: Row) -> Iterator[RenderableType]:
     yield Rule(Text(shown(row["concept"]), style="bold"))
     yield Text(shown(f"{row['concept']} ({row['kind']}, {row['metric']}) {VERDICTS[row['where']]}; use: {row['use']}."))
     if row.get("decided"):
-        yield Text(shown(f"Decided by: {row['decided']}."), style="dim")
+        yield Text(shown(f"Where: {row['decided']}."), style="dim")
+    if row.get("use_decided"):
+        yield Text(shown(f"Use: {row['use_decided']}."), style="dim")
     if row.get("use_decided"):
         yield Text(shown(f"Use decided by: {str(row['use_decided']).rstrip('.')}."), style="dim")
     if row.get("episodes"):

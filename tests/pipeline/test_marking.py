@@ -20,6 +20,7 @@ BARE = Primitive("lamp", "flag", "hidden_1", "AUC", 0.9, ProbeScores(0.8, None, 
     ({"where": "computed", "use": "unused"}, "computed, not found used"),
     ({"where": "computed"}, "computed, use untested"),
     ({"where": "absent", "gain": -0.014}, "not found, gain -.01"),
+    ({"where": "absent", "gain": 0.35}, "partly readable, gain .35"),
     ({"where": "absent", "gain": -0.004}, "not found, gain .00"),
     ({"where": "absent", "gain": -1.25}, "not found, gain -1.25"),
     ({"where": "absent", "score": None, "gain": None}, "not scored"),
@@ -33,10 +34,12 @@ def test_the_marked_text_is_read_back_with_its_marks_and_acts_alike(
 ) -> None:
     assert inspection.strategy is not None and inspection.exam is not None
     vocabulary, binding = language.vocabulary_of(cartpole.env), language.bind_state(cartpole.env)
-    program = language.parse(inspection.strategy.text, vocabulary)
-    marks = {each.concept: mark_of(each) for each in inspection.primitives if mark_of(each)}
-    assert program.marks == {name: marks[name] for name in inspection.strategy.primitives if name in marks}
-    assert program.marks and language.print_program(program) == inspection.strategy.text
+    unused = [replace(each, use="unused") for each in inspection.primitives]
+    marked = marked_strategy(inspection.strategy, cartpole, unused)
+    program = language.parse(marked.text, vocabulary)
+    marks = {each.concept: mark_of(each) for each in unused if mark_of(each)}
+    assert program.marks == {name: marks[name] for name in marked.primitives if name in marks}
+    assert program.marks and language.print_program(program) == marked.text
     used = [replace(each, use="used") for each in inspection.primitives]
     plain = marked_strategy(inspection.strategy, cartpole, used)
     assert "# network: input" not in plain.text

@@ -17,7 +17,9 @@ def test_a_probe_shows_every_control_and_the_gain_over_each(tiny: Budget) -> Non
     block = pipeline.probe_agent(pipeline.open_agent("tetris-dqn"), ["piece_is_T"], tiny)
     (primitive,) = block["primitives"]
     assert primitive.metric and primitive.score is not None and primitive.score > 0.95
-    assert primitive.use == "untested"
+    assert primitive.use in ("used", "unused") and primitive.use_decided
+    assert primitive.evidence.interchange_control is not None and primitive.evidence.erasure_ceiling is not None
+    assert {"erasure", "circuit", "trained_subspaces", "play_without"} <= set(block["probes"]["piece_is_T"])
     found = block["probes"]["piece_is_T"]
     for scores, gains in zip(found["scores"], found["gains"], strict=True):
         for control in ("input", "untrained", "random", "task"):
