@@ -9,7 +9,6 @@ from agentscope import language
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.records import Primitive, Strategy
 
-
 PARTLY = 0.05  # gain over every control from which something of a concept that no layer holds is there after all
 
 

@@ -122,7 +122,8 @@ class UseTests:
         concept = next(one for one in bench.scene.stage.concepts if one.name == name)
         generator = self.run.streams.generator(f"use.deep.{name}")
         trained = try_trained(bench, concept, generator=generator)
-        circuit = find_circuit(bench, name, tested.trial, generator=generator)
+        used = tested.primitive.use == "used"  # what does nothing has no circuit
+        circuit = find_circuit(bench, name, tested.trial, generator=generator) if used else None
         evidence = replace(tested.trial.evidence, trained=trained)
         units = tested.primitive.units or (() if circuit is None else circuit.units)
         primitive = replace(tested.primitive, evidence=evidence, circuit=circuit, units=units)

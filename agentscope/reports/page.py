@@ -187,7 +187,12 @@ def _primitives(report: Row) -> str:
     body = [
         (row["concept"], row["kind"], row["metric"], *primitive_cells(row), row["where"], row["use"]) for row in rows
     ]
-    return "<h2>What the network sees</h2>" + _gain_map(rows) + html_table(head, body)
+    reasons = [
+        {"concept": row["concept"], "where": row.get("decided") or "-", "use": row.get("use_decided") or "-"}
+        for row in rows
+    ]
+    judged = _records("Why each is judged so", reasons)
+    return "<h2>What the network sees</h2>" + _gain_map(rows) + html_table(head, body) + judged
 
 
 def _gain_map(primitives: Sequence[Row]) -> str:

@@ -39,9 +39,7 @@ def _verdict(row: Row) -> Iterator[RenderableType]:
     if row.get("decided"):
         yield Text(shown(f"Where: {row['decided']}."), style="dim")
     if row.get("use_decided"):
-        yield Text(shown(f"Use: {row['use_decided']}."), style="dim")
-    if row.get("use_decided"):
-        yield Text(shown(f"Use decided by: {str(row['use_decided']).rstrip('.')}."), style="dim")
+        yield Text(shown(f"Use: {str(row['use_decided']).rstrip('.')}."), style="dim")
     if row.get("episodes"):
         told = f"Measured on {row['states']:,} held-out states of {row['episodes']:,} episodes."
         yield Text(told, style="dim")

@@ -19,7 +19,7 @@ def test_a_probe_shows_every_control_and_the_gain_over_each(tiny: Budget) -> Non
     assert primitive.metric and primitive.score is not None and primitive.score > 0.95
     assert primitive.use in ("used", "unused") and primitive.use_decided
     assert primitive.evidence.interchange_control is not None and primitive.evidence.erasure_ceiling is not None
-    assert {"erasure", "circuit", "trained_subspaces", "play_without"} <= set(block["probes"]["piece_is_T"])
+    assert {"erasure", "subspaces_tried", "trained_subspaces", "play_without"} <= set(block["probes"]["piece_is_T"])
     found = block["probes"]["piece_is_T"]
     for scores, gains in zip(found["scores"], found["gains"], strict=True):
         for control in ("input", "untrained", "random", "task"):
