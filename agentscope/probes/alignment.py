@@ -131,7 +131,7 @@ def align(scene: Scene, concept: str, starts: Sequence[Subspace], *, generator: 
     """
     effect, _ = scene.effect_pairs(concept)
     found = []
-    for start in starts:
+    for start in starts if len(effect) else ():
         held = scene.held(effect, (start.layer,))
         whole = scene.follows(effect, scene.scores(effect, start.layer, held.edit[start.layer])).mean()
         if whole >= LEAST_EFFECT:

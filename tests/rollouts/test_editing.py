@@ -97,3 +97,42 @@ def test_every_edit_of_keydoor_is_one_of_its_own_legal_edits():
     for row in range(40):
         mine = (possible.parent == row) & possible.legal & (possible.feature == edited.feature[row])
         assert (possible.states[mine] == edited.states[row]).any()
+
+
+def test_a_pool_gives_every_family_of_features_alike():
+    env = make_environment("agentscope_envs:AgentScope/TetrisSmall-v0", {})
+    states = env.reset(np.arange(90))
+    visited = StateSet("network", states, np.arange(90), np.zeros(90, dtype=np.int64))
+    pool = editing.edit_pool(env, visited, np.random.default_rng(0), most=2_000)
+    names = np.array([name.split("(")[0] for name in pool.feature_names])[pool.feature]
+    for parent in range(5):
+        counts = Counter(names[pool.parent == parent].tolist())
+        assert counts["cell"] == editing.EACH_FAMILY and counts["piece"] == 6
+    assert 2_000 <= len(pool) < 2_000 + 64 * 60
+    for index in range(0, len(pool), 97):  # one feature changed, and legal
+        edits = env.edits(pool.bases[pool.parent[index]][None])
+        same = np.flatnonzero((edits.states == pool.edited[index]) & (edits.feature == pool.feature[index]))
+        assert len(same) and edits.legal[same].all()
+    again = editing.edit_pool(env, visited, np.random.default_rng(0), most=2_000)
+    other = editing.edit_pool(env, visited, np.random.default_rng(1), most=2_000)
+    assert np.array_equal(pool.edited, again.edited) and not np.array_equal(pool.edited, other.edited)
+
+
+def test_states_to_edit_are_half_listed_ones_each_an_episode_of_its_own():
+    env = make_environment("agentscope_envs:AgentScope/QuizLamps-v0", {})
+    states = env.reset(np.arange(50))
+    visited = StateSet("network", states, np.arange(50) // 10, np.zeros(50, dtype=np.int64))
+    found = editing.states_to_edit(env, visited, np.random.default_rng(0), most=60)
+    listed = found.episode < 0
+    assert listed.sum() == 30 and (~listed).sum() == 30
+    assert len(np.unique(found.episode[listed])) == 30
+    unlisted = make_environment("agentscope_envs:AgentScope/TetrisSmall-v0", {})
+    visited = StateSet("network", unlisted.reset(np.arange(50)), np.arange(50), np.zeros(50, dtype=np.int64))
+    assert (editing.states_to_edit(unlisted, visited, np.random.default_rng(0), most=60).episode >= 0).all()
+
+
+def test_there_is_no_pool_without_edits():
+    visited = StateSet("network", np.zeros(3, dtype=DTYPE), np.arange(3), np.zeros(3, dtype=np.int64))
+    quiet = Panel()
+    quiet.edits = None
+    assert editing.edit_pool(quiet, visited, np.random.default_rng(0)) is None
