@@ -54,10 +54,11 @@ def ground_strategy(agent: OpenAgent, text: str, lessons: StateSet, exam: StateS
     program = language.parse(text, language.vocabulary_of(agent.env))
     names = language.called_concepts(program)
     layers = hidden_layers(agent.network)
-    if not names or not layers:
-        missing = "the text calls no concept" if not names else "the network has no layer between input and scores"
-        return Grounding((), {}, {"levels.2": missing})
     grounder = _Grounder(agent, program, lessons, run)
+    if not names:  # there is nothing to misread: level 2 is level 1
+        return Grounding((grounder.measure({}, {}, exam),))
+    if not layers:
+        return Grounding((), {}, {"levels.2": "the network has no layer between input and scores"})
     try:
         readouts = grounder.fit(names, layers)
         if not readouts:
