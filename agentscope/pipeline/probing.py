@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,20 @@ from agentscope import probes, rollouts
 from agentscope.concepts import Concept
 from agentscope.contracts import InspectableEnv, ProgressCallback, action_concepts_of, concepts_of, no_progress
 from agentscope.errors import ConceptsMissing
-from agentscope.pipeline.depth import Deepening
+from agentscope.pipeline.depth import NO_STATES, Deepening
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.pipeline.using import study_use
-from agentscope.records import Budget
+from agentscope.records import Budget, Evidence, StateSet
 
 SCORES = {key: key for key in ("score", "low", "high", "input", "untrained", "random", "task", "shuffled", "constant")}
+BESIDE = {
+    "nonlinear": "non-linear readout", "nonlinear_untrained": "of an untrained twin", "code_length": "code length",
+    "code_length_task": "code length of random labels",
+}  # fmt: skip
 GAINS = {
     "gain_over_input": "over input", "gain_over_untrained": "over untrained", "gain_over_random": "over random",
-    "selectivity": "over task", "gain": "least of these",
+    "selectivity": "over task", "gain": "least of these", "gain_low": "low", "gain_high": "high", "q": "q",
 }  # fmt: skip
 
 
@@ -53,16 +57,8 @@ def probe_agent(
     for name in concept_names:
         if name not in known:
             raise ConceptsMissing(_unknown_concept(name, known, agent))
-    shown = None
-    if agent.labels is None:
-        visited = run.states(agent, "lessons", budget.lessons, budget.lesson_states)
-        labelled = probes.label_states(agent.env, visited.states, visited.episode)
-        seeds = run.streams.episode_seeds("lessons", budget.lessons)
-        numbers = np.argsort(seeds)[np.searchsorted(np.sort(seeds), visited.episode)]
-        places, shown = (numbers, visited.step), replace(visited, episode=numbers)  # people count episodes from 0
-    else:
-        labelled = agent.labels
-        places = labelled.episodes, np.arange(len(labelled))  # the row of the file stands for the step
+    material = _material(agent, run)
+    labelled = material.labelled
     twins = untrained_twins(agent.network, budget.untrained_twins, seed=run.number("twins"))
     found = {
         name: probes.probe_concept(
@@ -72,12 +68,15 @@ def probe_agent(
     }
     primitives = {name: each.primitive for name, each in found.items()}
     use: dict[str, dict[str, Any]] = {}
-    if agent.labels is None:
+    if material.visited is None:
+        untold = Evidence(why=NO_STATES)
+        primitives = {name: replace(each, evidence=untold) for name, each in primitives.items()}
+    else:
         with run.stage("testing for use"):
-            for tested, rows in study_use(agent, visited, twins, list(primitives.values()), run):
+            for tested, rows in study_use(agent, material.visited, twins, list(primitives.values()), run):
                 primitives[tested.concept], use[tested.concept] = tested, rows
     with run.stage("drawing and grouping"):
-        deepening = Deepening(agent, shown, run)
+        deepening = Deepening(agent, material.shown, run)
         deep = {name: deepening.look(each, primitives[name]) for name, each in found.items()}
     depth = {
         name: {
@@ -85,9 +84,10 @@ def probe_agent(
             **deep[name].details(),
             "scores": _columns(each.primitive.layers, SCORES),
             "gains": _columns(each.primitive.layers, GAINS),
+            "beside": _columns(each.primitive.layers, BESIDE),
             **_values(each, agent.env),
-            "top_states": _located(places, each.examples.top, labelled.only(name).concepts[0]),
-            "near_misses": _located(places, each.examples.near_misses, labelled.only(name).concepts[0]),
+            "top_states": _located(material.places, each.examples.top, labelled.only(name).concepts[0]),
+            "near_misses": _located(material.places, each.examples.near_misses, labelled.only(name).concepts[0]),
         }
         for name, each in found.items()
     }
@@ -97,6 +97,31 @@ def probe_agent(
         "pictures": [row for each in deep.values() for row in each.pictures],
         "files": {name: content for each in deep.values() for name, content in each.files.items()},
     }
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What is probed: labelled observations, with the states that they show where those are known.
+
+    Attributes:
+        shown: the visited states under the numbers that people count episodes by, from 0.
+        places: episode (or level) and step of each observation; of a user's labels the row stands for the step.
+    """
+
+    labelled: probes.LabelledStates
+    places: tuple[Int[np.ndarray, "states"], Int[np.ndarray, "states"]]
+    visited: StateSet | None = None
+    shown: StateSet | None = None
+
+
+def _material(agent: OpenAgent, run: Run) -> _Material:
+    if agent.labels is not None:
+        return _Material(agent.labels, (agent.labels.episodes, np.arange(len(agent.labels))))
+    visited = run.states(agent, "lessons", run.budget.lessons, run.budget.lesson_states)
+    seeds = run.streams.episode_seeds("lessons", run.budget.lessons)
+    numbers = np.argsort(seeds)[np.searchsorted(np.sort(seeds), visited.episode)]
+    labelled = probes.label_states(agent.env, visited.states, visited.episode)
+    return _Material(labelled, (numbers, visited.step), visited, replace(visited, episode=numbers))
 
 
 def _unknown_concept(name: str, known: Sequence[str], agent: OpenAgent) -> str:

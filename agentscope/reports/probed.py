@@ -20,7 +20,7 @@ VERDICTS = {"computed": "is computed by the network", "input": "can be read from
 MOST_ROWS = 6  # of a table; --json has them all
 TOLD = ("pictures", "groups", "why")  # parts that have sentences of their own
 INDICES = ("state", "output")  # for programs: rows of the state set, positions among the concept's values
-LAST = ("values", "each_value", "scores", "gains", "top_states", "near_misses")
+LAST = ("values", "each_value", "scores", "gains", "beside", "top_states", "near_misses")
 
 
 def probe_view(block: Row) -> Group:
