@@ -9,11 +9,12 @@ import pytest
 
 from agentscope.errors import ContractBroken, TextError
 from agentscope.language import Batch, bind_network, bind_state, evaluate, parse
+from tests.toy_networks import ClosedNetwork
 
 TEXT = "def strategy(state):\n    return argmax(actions, key=lambda a: -after(a, height, west) + total(a))\n"
 
 
-class Echo:
+class Echo(ClosedNetwork):
     """A network whose one layer shows the observation; it counts how often it is asked."""
 
     name, sha256, algorithm, parameters = "echo", "0" * 64, "DQN", 0
