@@ -140,7 +140,9 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
         session.say(f"written: {folder.path} (report.html, report.json, strategy.py and more)")
 
 
-@main.command(help=f"Look for concepts in the network: where, by which units, beside every control.\n\n{AGENT_HELP}")
+@main.command(
+    help=f"Look for concepts in the network: where, by which units, and whether it acts on them, beside every control.\n\n{AGENT_HELP}"
+)
 @agent_options
 @click.option("--concept", "concept_names", multiple=True, required=True, metavar="NAME", help="May be repeated.")
 @click.option("--labels", type=click.Path(dir_okay=False), metavar="FILE",

@@ -1,10 +1,10 @@
 """`use` on agents whose truth is known: verdicts beside truths, F1 of the word *used*, false alarms, recovered units.
 
 `python -m benchmarks.known_use [--seed N] [NAME...]` takes the shipped compiled agents (docs/compiling.md): a concept
-is used if their record says so at any place of its axes, else it is not, whether it is computed in vain or absent. Beside
-them stand untrained networks of UNTRAINED, in which nothing can be used, and the units that carry each concept in the
-layer that reads it first, as Jaccard with those of the record. Trained subspaces (DAS) are judged by the same rule with
---trained, to show why they decide nothing.
+is used if their record says so at any place of its axes, else it is not, whether it is computed in vain or absent.
+Beside them stand untrained networks of UNTRAINED, in which nothing can be used, and the units that carry each concept
+in the layer that reads it first, as Jaccard with those of the record. Trained subspaces (DAS) are judged by the same
+rule with --trained, to show why they decide nothing.
 """
 
 from __future__ import annotations
