@@ -141,7 +141,7 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
 
 
 @main.command(
-    help=f"Look for concepts in the network: where, by which units, and whether it acts on them, beside every control.\n\n{AGENT_HELP}"
+    help=f"Look for concepts in the network: where, by which units, used or not, beside every control.\n\n{AGENT_HELP}"
 )
 @agent_options
 @click.option("--concept", "concept_names", multiple=True, required=True, metavar="NAME", help="May be repeated.")
