@@ -23,6 +23,7 @@ from agentscope.pipeline import open_agent
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.pipeline.using import UseTests
+from agentscope.probes.alignment import Effort
 from agentscope.probes.bench import Bench
 from agentscope.probes.using import MARGIN, SPECIFIC, try_concept, try_trained, use_of
 from agentscope.records import QUICK, StateSet
@@ -130,7 +131,7 @@ def _said(bench: Bench, concept: Any, run: Run, trained: bool) -> str:
     said = use_of(trial.evidence)
     if not trained or said == "used":
         return said
-    rows = try_trained(bench, concept, generator=generator)
+    rows = try_trained(bench, concept, effort=Effort(), generator=generator)
     return "used" if any(_passes(row) for row in rows[-1:]) else said
 
 

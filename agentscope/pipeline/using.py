@@ -14,6 +14,7 @@ from agentscope.contracts import action_concepts_of, concepts_of, equivalent_act
 from agentscope.measures import paired_difference
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
+from agentscope.probes import alignment
 from agentscope.probes.bench import Bench, testable_layers
 from agentscope.probes.circuits import find_circuit
 from agentscope.probes.directions import swap_readouts
@@ -25,7 +26,8 @@ from agentscope.records import Primitive, StateSet
 EDITS, ACTION_EDITS = 5, 0.5  # pairs a lesson state; those of action concepts are measured for every action
 FITTED = 0.75  # states and edits a lesson state that the swapped readouts are fitted on
 VISITED = 3_000  # visited states on which concepts are erased
-PLAYED = 5  # of the exam's episodes, and of their steps, one in so many is played with a concept erased
+PLAYED, STEPS = 5, 10  # of the exam's episodes one in so many is played with a concept erased, for a share of the steps
+TWIN_EDITS = 3  # untrained twins are looked at on one pair in so many
 NO_EDITS = "the environment offers no edits, so there are no pairs to swap between"
 
 
@@ -106,7 +108,8 @@ class UseTests:
         lessons = stage.lessons(int(size * FITTED))
         seeds = self.run.streams.generator("use.readouts")
         readouts = swap_readouts(network, lessons, layers, generator=seeds)
-        twins = [(play_scene(twin, stage), swap_readouts(twin, lessons, layers, generator=seeds))
+        thin = stage.thinned(TWIN_EDITS)
+        twins = [(play_scene(twin, thin), swap_readouts(twin, lessons, layers, generator=seeds))
                  for twin in self.twins]  # fmt: skip
         return Bench(
             play_scene(network, stage), readouts, twins, env.observe(self.states), legal_actions_of(env, self.states),
@@ -121,7 +124,8 @@ class UseTests:
         name = tested.primitive.concept
         concept = next(one for one in bench.scene.stage.concepts if one.name == name)
         generator = self.run.streams.generator(f"use.deep.{name}")
-        trained = try_trained(bench, concept, generator=generator)
+        effort = alignment.QUICK if self.run.budget.name != "full" else alignment.Effort()
+        trained = try_trained(bench, concept, effort=effort, generator=generator)
         used = tested.primitive.use == "used"  # what does nothing has no circuit
         circuit = find_circuit(bench, name, tested.trial, generator=generator) if used else None
         evidence = replace(tested.trial.evidence, trained=trained)
@@ -135,7 +139,7 @@ class UseTests:
         eraser, layer = tested.eraser, tested.trial.evidence.erasure_layer
         if eraser is None or layer is None:
             return {}
-        episodes, steps = max(self.run.budget.exam // PLAYED, 2), max(self.run.budget.steps // PLAYED, 1)
+        episodes, steps = max(self.run.budget.exam // PLAYED, 2), max(self.run.budget.steps // STEPS, 1)
         seeds = self.run.streams.episode_seeds("use.play", episodes)
         generator = self.run.streams.generator("use.play.random")
         erasers = {"erased": eraser, "random": bench.whitening(layer).random_eraser(eraser.rank, generator)}

@@ -15,12 +15,26 @@ from jaxtyping import Float, Int
 from agentscope.probes.subspaces import Subspace, orthonormal
 from agentscope.probes.swapping import Held, Scene
 
-STEPS, BATCH = 60, 192
+BATCH = 192
 RATE = 0.08
 SHARPNESS = 4.0  # of the softmax of scores with unit spread, as students are taught
-RANKS = (1, 2, 4, 8)
 LEAST_EFFECT = 0.5  # of the pairs that must follow when the whole layer is swapped, for the layer to be looked at
-GAIN = 0.02  # by which a higher rank must follow better on the choosing pairs
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is searched.
+
+    Attributes:
+        ranks: of the subspaces, rising; steps: of the gradient, for each; twins: untrained networks that are searched.
+    """
+
+    ranks: tuple[int, ...] = (1, 2, 4, 8)
+    steps: int = 60
+    twins: int = 10
+
+
+QUICK = Effort((1, 8), 40, 3)
 
 
 @dataclass(frozen=True)
@@ -66,7 +80,7 @@ def softmax(scores: Float[np.ndarray, "pairs actions"], scale: Float[np.ndarray,
 
 
 def train_subspace(
-    scene: Scene, concept: str, start: Subspace, rank: int, *, generator: np.random.Generator
+    scene: Scene, concept: str, start: Subspace, rank: int, *, steps: int, generator: np.random.Generator
 ) -> Subspace | None:
     """The subspace of this rank whose swap makes bases be decided like their edits, and nothing else happen.
 
@@ -85,12 +99,12 @@ def train_subspace(
     basis = _first_basis(lessons, start, rank, generator)
     first = np.zeros_like(basis)
     second = np.zeros_like(basis)
-    for step in range(1, STEPS + 1):
+    for step in range(1, steps + 1):
         rows = generator.permutation(len(lessons.apart))[:BATCH]
         slope = _slope(scene, lessons, rows, basis, start)
         first = 0.9 * first + 0.1 * slope
         second = 0.99 * second + 0.01 * slope**2
-        rate = RATE * (1 - step / (STEPS + 1))
+        rate = RATE * (1 - step / (steps + 1))
         move = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-12)
         basis = orthonormal(basis - rate * move / np.sqrt(units))
     return Subspace(start.layer, start.shape, basis, "trained")
@@ -123,7 +137,9 @@ def _slope(
     return np.asarray(apart.T @ (pulled @ basis) + pulled.T @ (apart @ basis))
 
 
-def align(scene: Scene, concept: str, starts: Sequence[Subspace], *, generator: np.random.Generator) -> list[Subspace]:
+def align(
+    scene: Scene, concept: str, starts: Sequence[Subspace], *, effort: Effort, generator: np.random.Generator
+) -> list[Subspace]:
     """Trained subspaces of rising rank, in the layer where the highest rank follows best on the choosing pairs.
 
     Args:
@@ -135,13 +151,16 @@ def align(scene: Scene, concept: str, starts: Sequence[Subspace], *, generator: 
         held = scene.held(effect, (start.layer,))
         whole = scene.follows(effect, scene.scores(effect, start.layer, held.edit[start.layer])).mean()
         if whole >= LEAST_EFFECT:
-            trained = train_subspace(scene, concept, start, RANKS[-1], generator=generator)
+            trained = train_subspace(scene, concept, start, effort.ranks[-1], steps=effort.steps, generator=generator)
             if trained is not None:
                 found.append((follows_by(scene, effect, trained), start, trained))
     if not found:
         return []
     _, start, widest = max(found, key=lambda one: one[0])
-    ranks = [train_subspace(scene, concept, start, rank, generator=generator) for rank in RANKS[:-1]]
+    ranks = [
+        train_subspace(scene, concept, start, rank, steps=effort.steps, generator=generator)
+        for rank in effort.ranks[:-1]
+    ]
     return [one for one in (*ranks, widest) if one is not None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -56,6 +56,17 @@ class Stage:
         """How many other concepts of states these pairs change, on average."""
         own = any(known.name == concept and not isinstance(known, ActionConcept) for known in self.concepts)
         return float(self.crowd[rows].mean()) - own
+
+    def thinned(self, every: int) -> Stage:
+        """The same stage with one edit of so many: what untrained twins are looked at on."""
+        rows = np.sort(np.argsort(self.priority)[: max(len(self.priority) // every, 1)])
+        values = {name: (before, after[rows]) for name, (before, after) in self.values.items()}
+        changed = {name: apart[rows] for name, apart in self.changed.items()}
+        return replace(
+            self, edited=self.edited[rows], parent=self.parent[rows], episode=self.episode[rows],
+            equivalent=self.equivalent[rows], legal=self.legal[rows], changed=changed, values=values,
+            tests=self.tests[rows], crowd=self.crowd[rows], priority=self.priority[rows],
+        )  # fmt: skip
 
     def lessons(self, most: int) -> LabelledStates:
         """Bases and edits of the choosing episodes, labelled: what readouts that are to be swapped are fitted on."""

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from agentscope.concepts import Concept
 from agentscope.measures import episode_interval
-from agentscope.probes.alignment import align, follows_by, train_subspace
+from agentscope.probes.alignment import Effort, align, follows_by, train_subspace
 from agentscope.probes.bench import Bench
 from agentscope.probes.erasing import Eraser
 from agentscope.probes.subspaces import Subspace, orthonormal, random_subspace, readout_subspace, unit_subspace
@@ -196,7 +196,9 @@ def _untrained(bench: Bench, name: str, chosen: Subspace) -> float | None:
     return max(found) if found else None
 
 
-def try_trained(bench: Bench, concept: Concept, *, generator: np.random.Generator) -> tuple[Mapping[str, Any], ...]:
+def try_trained(
+    bench: Bench, concept: Concept, *, effort: Effort, generator: np.random.Generator
+) -> tuple[Mapping[str, Any], ...]:
     """What trained subspaces of rising rank do on the judging pairs, and those of the same rank in untrained twins."""
     scene, name = bench.scene, concept.name
     choosing, judging = scene.effect_pairs(name)
@@ -204,10 +206,10 @@ def try_trained(bench: Bench, concept: Concept, *, generator: np.random.Generato
         return ()
     starts = [readout_subspace(bench.readouts[layer, name]) for layer in bench.layers
               if (layer, name) in bench.readouts]  # fmt: skip
-    found = align(scene, name, starts, generator=generator)
+    found = align(scene, name, starts, effort=effort, generator=generator)
     rows = []
     for subspace in found:
-        twins = _trained_twins(bench, name, subspace, generator) if subspace is found[-1] else []
+        twins = _trained_twins(bench, name, subspace, effort, generator) if subspace is found[-1] else []
         rows.append({
             "layer": subspace.layer, "rank": subspace.rank, "interchange": follows_by(scene, judging, subspace),
             "guarded": follows_by(scene, judging, subspace.within(bench.readers(subspace.layer))),
@@ -217,13 +219,15 @@ def try_trained(bench: Bench, concept: Concept, *, generator: np.random.Generato
     return tuple(rows)
 
 
-def _trained_twins(bench: Bench, name: str, like: Subspace, generator: np.random.Generator) -> list[float]:
-    found = []
-    for scene, readouts in bench.twins:
+def _trained_twins(
+    bench: Bench, name: str, like: Subspace, effort: Effort, generator: np.random.Generator
+) -> list[float]:
+    found: list[float] = []
+    for scene, readouts in bench.twins[: effort.twins]:
         choosing, judging = scene.effect_pairs(name)
         if (like.layer, name) in readouts and min(len(choosing), len(judging)) >= FEWEST:
             start = readout_subspace(readouts[like.layer, name])
-            trained = train_subspace(scene, name, start, like.rank, generator=generator)
+            trained = train_subspace(scene, name, start, like.rank, steps=effort.steps, generator=generator)
             found += [] if trained is None else [follows_by(scene, judging, trained)]
     return found
 

@@ -11,6 +11,7 @@ from agentscope.pipeline import open_agent
 from agentscope.pipeline.inspecting import find_primitives, untrained
 from agentscope.pipeline.running import Run
 from agentscope.pipeline.using import NO_EDITS, UseTests
+from agentscope.probes.alignment import Effort
 from agentscope.probes.using import try_trained
 from agentscope.records import QUICK
 from agentscope.rollouts import Streams
@@ -99,7 +100,7 @@ def test_trained_subspaces_are_shown_with_their_twins_and_decide_nothing():
     tests, found = verdicts_on("columns-dqn-relu-l1")
     bench = tests.bench(False)
     bumpiness = next(one for one in concepts_of(tests.agent.env) if one.name == "bumpiness")
-    rows = try_trained(bench, bumpiness, generator=np.random.default_rng(0))
+    rows = try_trained(bench, bumpiness, effort=Effort(), generator=np.random.default_rng(0))
     assert [row["rank"] for row in rows] == [1, 2, 4, 8] and rows[-1]["untrained"] is not None
     # no unit of this network holds it, and yet a trained subspace makes bases follow their edits
     assert rows[-1]["interchange"] > 0.6

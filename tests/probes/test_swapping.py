@@ -9,7 +9,7 @@ from agentscope.contracts import concepts_of
 from agentscope.pipeline import open_agent
 from agentscope.pipeline.running import Run
 from agentscope.probes import bench, swapping
-from agentscope.probes.alignment import align, follows_by, train_subspace
+from agentscope.probes.alignment import Effort, align, follows_by, train_subspace
 from agentscope.probes.directions import swap_readouts
 from agentscope.probes.edges import find_edges
 from agentscope.probes.rowspace import readers_of
@@ -111,13 +111,15 @@ def test_a_trained_subspace_carries_the_choice_over_and_follows_its_seed(agent, 
     readouts = swap_readouts(agent.network, stage.lessons(3_000), ("hidden_2",), generator=np.random.default_rng(0))
     start = readout_subspace(readouts["hidden_2", "height"])
     _, judging = scene.effect_pairs("height")
-    trained = [train_subspace(scene, "height", start, 4, generator=np.random.default_rng(s)) for s in (0, 0, 1)]
+    trained = [
+        train_subspace(scene, "height", start, 4, steps=60, generator=np.random.default_rng(s)) for s in (0, 0, 1)
+    ]
     assert np.allclose(trained[0].basis.T @ trained[0].basis, np.eye(4), atol=1e-8)
     assert np.array_equal(trained[0].basis, trained[1].basis)
     assert follows_by(scene, judging, trained[0]) >= 0.8
     untrained = untrained_twins(agent.network, 1, seed=1)[0]
     twin = play_scene(untrained, stage)
-    found = align(twin, "height", [start], generator=np.random.default_rng(0))
+    found = align(twin, "height", [start], effort=Effort(), generator=np.random.default_rng(0))
     assert [one.rank for one in found] in ([], [1, 2, 4, 8])
 
 
