@@ -257,7 +257,7 @@ def with_erasure(
 
 
 def use_of(evidence: Evidence) -> Use:
-    """The verdict, by a rule that was fixed before the figures were seen (design section 6, decision 9).
+    """The verdict, by a rule made on the compiled agents of levels L0 and L1 (design section 6, decision 9).
 
     Used: swapping the subspace flips at least MARGIN more effect pairs than random subspaces of equal rank, with the
     interval clear of 0, and than a swap that is not about the concept would; so does swapping the part of it that
