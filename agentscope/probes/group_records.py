@@ -39,7 +39,7 @@ class GroupData:
 
 @dataclass(frozen=True)
 class Grouping:
-    """What is grouped, and how much work that may be; all of it fixed before looking.
+    """What is grouped, and how much work that may be; a value here, so that no run chooses it from what it sees.
 
     Attributes:
         of: "activations" (what varies together), or "attributions" to the chosen action's margin (what decides

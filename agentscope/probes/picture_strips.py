@@ -78,10 +78,6 @@ def _pictures(
     return state_pictures(observations, images=images, channels_last=channels_last, names=names[0] if names else ())
 
 
-def _kept(shown: Shown, pictures: StatePictures) -> tuple[Box, ...]:
-    return _boxes(shown.kept.cells, pictures) if shown.kept else ()
-
-
 def _boxes(cells: Sequence[tuple[int, ...]], pictures: StatePictures) -> tuple[Box, ...]:
     return tuple(pictures.box(cell) for cell in cells)
 
