@@ -21,7 +21,7 @@ from agentscope.agents.plain import plain_text
 from agentscope.agents.policies import PolicySpec
 from agentscope.agents.spaces import Space
 from agentscope.agents.tensors import MAX_ELEMENTS
-from agentscope.errors import RefusedFile
+from agentscope.errors import BadOption, RefusedFile
 
 _POLICIES: dict[str, type[BasePolicy]] = {
     "DQN": DQNPolicy,
@@ -39,6 +39,8 @@ EXTRACTOR_CLASSES: dict[str, type[BaseFeaturesExtractor]] = {
     "QuantisedExtractor": ours.QuantisedExtractor,
     "BoardExtractor": BoardExtractor,
 }
+
+_UNSOUND = (RuntimeError, ValueError, TypeError, AssertionError, OverflowError, BadOption)  # what odd arguments raise
 
 
 def gymnasium_space(space: Space) -> gymnasium.Space[Any]:
@@ -96,7 +98,7 @@ def load_policy(
     _check_extractor(spec, tensors, own)
     try:
         policy = build_policy(replace(spec, ortho_init=False), 0, own)  # its weights are replaced at once
-    except (RuntimeError, ValueError, TypeError, AssertionError, OverflowError) as error:
+    except _UNSOUND as error:
         raise _misfit(error) from None
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
     if spec.actor_critic and spec.share_extractor:  # SB3 before 1.7 stored a shared extractor under one name only
@@ -132,7 +134,7 @@ def _check_extractor(spec: PolicySpec, tensors: Mapping[str, np.ndarray], own: M
         with torch.device("meta"):
             extractor = extractor_class(spec, own)(gymnasium_space(spec.observation), **spec.extractor_kwargs)
         features = extractor.features_dim
-    except (RuntimeError, ValueError, TypeError, AssertionError, OverflowError, IndexError, AttributeError) as error:
+    except (*_UNSOUND, IndexError, AttributeError) as error:
         raise _misfit(error) from None
     held = sum(tensor.numel() for tensor in (*extractor.parameters(), *extractor.buffers()))
     if held > MAX_ELEMENTS:

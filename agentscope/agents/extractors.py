@@ -6,17 +6,23 @@ for probes: (name, module, axis names of the output's dimensions after the batch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gymnasium
+import numpy as np
 import torch
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 from torch.nn import functional
 
+from agentscope.agents.grids import AGENT, centred_windows
+from agentscope.agents.stages import finished, rearranged, weighed
+from agentscope.integers import SEEN, arrays_of, read_plan, shapes_of
+
 NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
 
 
 DOOR = 4  # MiniGrid's id of a door, the one object whose state matters
-AGENT = 10  # MiniGrid's id of the agent, whose state channel holds its heading: 0 right, 1 down, 2 left, 3 up
 
 
 class GridExtractor(BaseFeaturesExtractor):
@@ -134,23 +140,6 @@ def starting_descriptions(objects: int, kinds: int, channels: int) -> torch.Tens
     return start
 
 
-def centred_windows(rows: int, columns: int, reach: int) -> torch.Tensor:
-    """For each heading and agent cell, the cell seen at each place of the centred window; rows * columns is outside."""
-    ahead, right = torch.meshgrid(torch.arange(reach, -reach - 1, -1), torch.arange(-reach, reach + 1), indexing="ij")
-    steps = torch.tensor([[0, 1], [1, 0], [0, -1], [-1, 0]])  # (row, column) of one step ahead, by heading
-    tables = []
-    for heading in range(4):
-        (row_ahead, column_ahead), (row_right, column_right) = steps[heading], steps[(heading + 1) % 4]
-        down = ahead * row_ahead + right * row_right
-        across = ahead * column_ahead + right * column_right
-        cells = torch.arange(rows * columns)
-        row = cells[:, None] // columns + down.flatten()
-        column = cells[:, None] % columns + across.flatten()
-        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        tables.append(torch.where(inside, row * columns + column, rows * columns))
-    return torch.stack(tables)
-
-
 class PlacementExtractor(BaseFeaturesExtractor):
     """Scores of all placements (rotation x column) from a board plane and a plane with the falling piece.
 
@@ -235,37 +224,47 @@ class PlacementExtractor(BaseFeaturesExtractor):
 
 
 class QuantisedExtractor(BaseFeaturesExtractor):
-    """Dense integer layers with power-of-two scales: float32 arithmetic that equals int64 arithmetic exactly.
+    """An integer network (`agentscope.integers`): float32 arithmetic that equals int64 arithmetic exactly.
 
-    Layer i computes clamp(floor((W x + b) / 2**shift + 1/2), 0, 2**bits - 1). The weights are integers in float
-    buffers; the caller keeps every partial sum below 2**24, so that the order of summation does not matter.
+    The weights are whole numbers in buffers; whoever makes them keeps every partial sum below 2**24, so that the order
+    of summation does not matter. The last layer of the policy is a plain Linear of whole numbers, or the identity.
 
     Args:
-        widths: comma-separated widths of the layers, e.g. "32,16".
-        shifts: comma-separated scales of the layers, each a power of two given by its exponent.
-        bits: of the activations.
+        plan: the stages, one line each.
+
+    Raises: BadOption: the plan is unsound, or does not fit the observations.
     """
 
-    def __init__(
-        self, observation_space: gymnasium.spaces.Box, widths: str = "32", shifts: str = "4", bits: int = 8
-    ) -> None:
-        sizes = [int(width) for width in widths.split(",")]
-        super().__init__(observation_space, sizes[-1])
-        self.shifts = [int(shift) for shift in shifts.split(",")]
-        self.top = float(2**bits - 1)
-        inputs = [int(torch.tensor(observation_space.shape).prod()), *sizes[:-1]]
-        self.units = nn.ModuleList(nn.Identity() for _ in sizes)
-        for index, (fan_in, width) in enumerate(zip(inputs, sizes, strict=True)):
-            self.register_buffer(f"weight_{index}", torch.zeros(width, fan_in))
-            self.register_buffer(f"bias_{index}", torch.zeros(width))
+    def __init__(self, observation_space: gymnasium.spaces.Box, plan: Sequence[str]) -> None:
+        stages = read_plan(plan)
+        shapes = shapes_of(stages, tuple(observation_space.shape))
+        super().__init__(observation_space, int(np.prod(shapes[stages[-1].name])))
+        self.stages, self.shapes = stages, shapes
+        self.outputs = nn.ModuleList(nn.Identity() for _ in stages)
+        for name, shape in arrays_of(self.stages, tuple(observation_space.shape)).items():
+            self.register_buffer(name.replace(".", "__"), torch.zeros(shape))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        values = observations.float().flatten(1)
-        for index, shift in enumerate(self.shifts):
-            sums = values @ self.get_buffer(f"weight_{index}").T + self.get_buffer(f"bias_{index}")
-            values = self.units[index](torch.floor(sums / 2**shift + 0.5).clamp(0.0, self.top))
-        return values
+        values = {SEEN: observations.float()}
+        for stage, output in zip(self.stages, self.outputs, strict=True):
+            sources, arrays = [values[source] for source in stage.sources], self.arrays(stage.name)
+            if stage.weighs:
+                values[stage.name] = output(finished(stage, weighed(stage, sources, arrays)))
+            else:
+                values[stage.name] = output(rearranged(stage, sources[0], arrays))
+        return values[self.stages[-1].name].flatten(1)
+
+    def arrays(self, stage: str) -> dict[str, torch.Tensor]:
+        """The arrays of one stage by their names."""
+        start = f"{stage}__"
+        return {name[len(start) :]: value for name, value in self.named_buffers() if name.startswith(start)}
 
     def named_layers(self) -> list[NamedLayer]:
         """Layers that probes may address, from the input on."""
-        return [(f"units_{index}", units, ("",)) for index, units in enumerate(self.units)]
+        outputs = zip(self.stages, self.outputs, strict=True)
+        return [(stage.name, output, _axes(len(self.shapes[stage.name]))) for stage, output in outputs]
+
+
+def _axes(dimensions: int) -> tuple[str, ...]:
+    """Axes of a stage's output: tensors of columns have the columns last, planes of cells rows and columns."""
+    return {2: ("", "columns"), 3: ("", "rows", "columns")}.get(dimensions, ("",) * dimensions)
