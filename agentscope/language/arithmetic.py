@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from agentscope.errors import TextError
+from agentscope.language.limits import EXACT_IN_FLOAT
 from agentscope.language.tables import items_of
 from agentscope.language.tree import Node
 
@@ -40,6 +41,22 @@ def fold(operator: str, left: np.ndarray, right: np.ndarray, mask: Mask, node: N
             raise TextError("division by zero", node.line, node.column)
         right = np.where(zero, np.ones((), dtype=right.dtype), right)
     return np.asarray(_DIVISIONS[operator](left, right))
+
+
+def rounded_down(value: np.ndarray, mask: Mask, node: Node) -> np.ndarray:
+    """floor(): the greatest whole number that is not above the value.
+
+    Raises: TextError: in a lane that is taken, the value is no number or beyond 2^53, where decimals skip integers.
+    """
+    if value.dtype.kind != "f":
+        return value
+    bad = ~(np.abs(value) <= EXACT_IN_FLOAT)  # a NaN compares as false
+    if bad.any():
+        if (bad & mask).any():
+            found = float(np.broadcast_to(value, (bad & mask).shape)[bad & mask][0])
+            raise TextError(f"floor takes decimals between -2**53 and 2**53, found {found}", node.line, node.column)
+        value = np.where(bad, 0.0, value)
+    return np.asarray(np.floor(value).astype(np.int64))
 
 
 def choose(mask: Mask, yes: Value, no: Value) -> Value:

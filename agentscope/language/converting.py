@@ -110,11 +110,13 @@ def _call(node: ast.Call, scope: Scope) -> tree.Expr:
         return _aggregate(node, node.args[0], scope)
     if name == "after":
         return _after(node, scope)
-    if (name in ("min", "max") and len(node.args) >= 2) or (name == "abs" and len(node.args) == 1):
+    if (name in ("min", "max") and len(node.args) >= 2) or (name in ("abs", "floor") and len(node.args) == 1):
         return tree.Builtin(name, _each(node.args, scope), **place(node))
-    if name in AGGREGATES or name == "abs":
+    if name in ("abs", "floor"):
+        fail(f"{name} takes one number", node)
+    if name in AGGREGATES:
         element = "f(c) > 3" if name in ("any", "all", "count") else "f(c)"
-        fail("abs takes one number" if name == "abs" else f"write {name}({element} for c in domain)", node)
+        fail(f"write {name}({element} for c in domain)", node)
     signature = scope.vocabulary.signature(name)
     if signature is not None:
         _count(node, name, len(node.args), len(signature.axis) + signature.of_action)

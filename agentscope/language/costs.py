@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agentscope.errors import TextError
 from agentscope.language import tree
+from agentscope.language.contracting import factors_of
 from agentscope.language.limits import LOOP_AXES, Limits
 
 
@@ -20,7 +22,8 @@ class Cost:
         names: most names and tuple items held at one time.
         depth: levels of the tree, through the helpers that it calls.
         loops: generator expressions and keys of argmax inside each other, each an axis of the arrays.
-        lane_bytes: 8 bytes x width x (names + 8 intermediate values).
+        held: values of tabulated helpers.
+        lane_bytes: 8 bytes x (held + width x (names + 8 intermediate values)).
     """
 
     operations: int
@@ -28,16 +31,30 @@ class Cost:
     names: int
     depth: int
     loops: int
+    held: int = 0
 
     @property
     def lane_bytes(self) -> int:
-        return 8 * self.width * (self.names + 8)
+        return 8 * (self.held + self.width * (self.names + 8))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a program is evaluated where limits allow tables: which helpers become one, which sums a matrix product."""
+
+    tabulated: Mapping[str, tree.Tabulation]
+    decimal_sums: frozenset[int]
 
 
 class _Counter:
-    def __init__(self, functions: Mapping[str, tree.Function], limits: Limits) -> None:
+    def __init__(
+        self, functions: Mapping[str, tree.Function], limits: Limits, plan: Plan | None = None, *, bounded: bool = True
+    ) -> None:
         self.functions = functions
         self.limits = limits
+        self.plan = plan
+        self.bounded = bounded  # whether limits hold already; depth always does
+        self.axes: dict[str, int] = {}  # parameters of the helper that is tabulated here, each with its values
         self.known: dict[str, Cost] = {}
         self.open: list[str] = []
         self.level = 0
@@ -49,6 +66,7 @@ class _Counter:
         if name not in self.known:
             self.open.append(name)
             function = self.functions[name]
+            before, self.axes = self.axes, self._axes_of(name)
             costs = [self.node(statement) for statement in function.body]
             together = Cost(
                 sum(cost.operations for cost in costs),
@@ -57,7 +75,8 @@ class _Counter:
                 max(cost.depth for cost in costs),
                 max(cost.loops for cost in costs),
             )
-            self.known[name] = self.checked(together, function)
+            self.known[name] = self.checked(self._for_all(together), function)
+            self.axes = before
             self.open.pop()
         self._refuse_deep(self.known[name].depth, node)
         return self.known[name]
@@ -76,6 +95,8 @@ class _Counter:
                 inner = self._together(node.body)
                 times = node.domain.length
                 return replace(inner, operations=1 + times * inner.operations, names=inner.names + 1)
+            case tree.Aggregate() if self.plan and factors_of(node) and id(node) not in self.plan.decimal_sums:
+                return self._contracted(node)
             case tree.Aggregate():
                 cost = self._together([node.element])
                 for clause in reversed(node.clauses):
@@ -85,6 +106,8 @@ class _Counter:
                 return _repeated(self._together([node.key]), Cost(0, 1, 0, 0, 0), node.domain.length)
             case tree.FunctionCall():
                 given, called = self._together(node.arguments), self.function(node.name, node)
+                if self.plan is not None and node.name in self.plan.tabulated:
+                    return replace(given, operations=given.operations + 1, names=given.names + 1)
                 return Cost(
                     given.operations + called.operations,
                     max(given.width, called.width),
@@ -95,6 +118,57 @@ class _Counter:
         cost = self._together(tuple(tree.children(node)))
         held = len(node.items) if isinstance(node, tree.Tuple) else isinstance(node, tree.Assign)
         return replace(cost, names=cost.names + held)
+
+    def _axes_of(self, name: str) -> dict[str, int]:
+        if self.plan is None or name not in self.plan.tabulated:
+            return {}
+        lengths = map(len, self.plan.tabulated[name].ranges)
+        return dict(zip(self.functions[name].parameters, lengths, strict=True))
+
+    def _for_all(self, cost: Cost) -> Cost:
+        """The cost of a body for all arguments: each parameter is one more loop around it."""
+        times = math.prod(self.axes.values())
+        return replace(
+            cost, operations=times * cost.operations, width=times * cost.width, loops=cost.loops + len(self.axes)
+        )
+
+    def _contracted(self, node: tree.Aggregate) -> Cost:
+        """A sum of products: each factor is taken along the loops that it names, and never all of them together.
+
+        The width counts lanes for one combination of the parameters, rounded up: `_for_all` multiplies it again.
+        """
+        factors, times = factors_of(node), math.prod(max(clause.domain.length, 1) for clause in node.clauses)
+        loops = {clause.variable: max(clause.domain.length, 1) for clause in node.clauses}
+        costs = [self._together([factor]) for factor in factors]
+        names = [_free(factor) for factor in factors]
+        fixed = [self._is_fixed(factor, loops) for factor in factors]
+        varying = [place for place, known in enumerate(fixed) if not known] or list(range(len(factors)))
+        lanes = [self._lanes(found, loops) for found in names]
+        widest = self._lanes(set[str]().union(*(names[place] for place in varying)), loops)
+        operations = sum(cost.operations * wide for cost, wide in zip(costs, lanes, strict=True))
+        held = sum(cost.names for cost in costs) + len(loops)
+        depth, inside = max(cost.depth for cost in costs) + 1, max(cost.loops for cost in costs) + len(loops)
+        made = Cost(1 + operations + 2 * times, 1, held, depth, inside)
+        self.checked(replace(made, width=max(lanes) * max(math.prod(self.axes.values()), 1)), node)
+        return replace(made, width=widest * max(costs[place].width for place in varying))
+
+    def _lanes(self, names: set[str], loops: Mapping[str, int]) -> int:
+        """Lanes of an expression of these names, for one combination of the parameters, rounded up."""
+        own = math.prod(length for name, length in loops.items() if name in names)
+        known = not (names - set(loops) - set(self.axes))
+        named = math.prod(length for name, length in self.axes.items() if name in names or not known)
+        return -(-own * named // max(math.prod(self.axes.values()), 1))
+
+    def _is_fixed(self, node: tree.Expr, loops: Mapping[str, int]) -> bool:
+        """Whether an expression surely is the same in every state."""
+        match node:
+            case tree.Number() | tree.Constant() | tree.TableName():
+                return True
+            case tree.Variable():
+                return node.name in loops or node.name in self.axes
+            case tree.Unary() | tree.Arithmetic() | tree.Index():
+                return all(self._is_fixed(part, loops) for part in tree.children(node))  # type: ignore[arg-type]
+        return False
 
     def _together(self, nodes: Sequence[tree.Node]) -> Cost:
         costs = [self.node(node) for node in nodes]
@@ -114,6 +188,8 @@ class _Counter:
 
     def checked(self, cost: Cost, node: tree.Node) -> Cost:
         """The cost, if it lies within the limits."""
+        if not self.bounded:
+            return cost
         if cost.operations > self.limits.operations:
             allowed = f"{self.limits.operations} operations a state are allowed (loop bounds x call tree)"
             raise TextError(f"this takes up to {cost.operations} operations; {allowed}", node.line, node.column)
@@ -123,6 +199,13 @@ class _Counter:
         if cost.loops > LOOP_AXES:
             raise TextError(f"at most {LOOP_AXES} loops of expressions stand inside each other", node.line, node.column)
         return cost
+
+
+def _free(node: tree.Expr) -> set[str]:
+    """Names that an expression takes from around it."""
+    parts = list(tree.walk(node))
+    bound = {part.variable for part in parts if isinstance(part, tree.Clause | tree.ArgMax)}
+    return {part.name for part in parts if isinstance(part, tree.Variable)} - bound
 
 
 def _repeated(inner: Cost, conditions: Cost, length: int) -> Cost:
@@ -136,13 +219,28 @@ def _repeated(inner: Cost, conditions: Cost, length: int) -> Cost:
     )
 
 
-def cost_of_program(functions: Sequence[tree.Function], tables: Sequence[tree.Table], limits: Limits) -> Cost:
+def refuse_recursion(functions: Sequence[tree.Function], limits: Limits) -> None:
+    """Refuse what our own walks could not follow.
+
+    Raises: TextError: helpers call themselves, or nest too deep.
+    """
+    counter = _Counter({function.name: function for function in functions}, limits, bounded=False)
+    counter.function("strategy", functions[-1])
+
+
+def cost_of_program(
+    functions: Sequence[tree.Function], tables: Sequence[tree.Table], limits: Limits, plan: Plan | None = None
+) -> Cost:
     """Bounds of a program; refuses recursion, and helpers that nothing calls.
 
+    Args:
+        plan: None: every call is evaluated where it stands.
     Raises: TextError: a bound lies above the limits.
     """
-    counter = _Counter({function.name: function for function in functions}, limits)
+    counter = _Counter({function.name: function for function in functions}, limits, plan)
     cost = counter.function("strategy", functions[-1])
+    if plan is not None:
+        cost = counter.checked(_with_tables(cost, counter.known, plan), functions[-1])
     unused = [function for function in functions if function.name not in counter.known]
     if unused:
         raise TextError(f"nothing calls {unused[0].name}", unused[0].line, unused[0].column)
@@ -151,6 +249,14 @@ def cost_of_program(functions: Sequence[tree.Function], tables: Sequence[tree.Ta
         if table.name not in used:
             raise TextError(f"nothing reads {table.name}", table.line, table.column)
     return cost
+
+
+def _with_tables(cost: Cost, known: Mapping[str, Cost], plan: Plan) -> Cost:
+    """The whole program's: tables are made one after the other, and all of them are held."""
+    costs = [known[name] for name in plan.tabulated if name in known]
+    held = sum(tabulation.combinations for tabulation in plan.tabulated.values())
+    operations = cost.operations + sum(made.operations for made in costs)
+    return replace(max([cost, *costs], key=lambda made: made.lane_bytes), operations=operations, held=held)
 
 
 def cost_of_expression(value: tree.Expr, limits: Limits, loops: Sequence[int] = ()) -> Cost:

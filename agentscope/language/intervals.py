@@ -147,6 +147,13 @@ def magnitude(value: Scalar) -> Scalar:
     return whole(low, high)
 
 
+def rounded_down(value: Scalar) -> Scalar:
+    """floor(): a decimal lies within 2^53, or is refused when it comes."""
+    if value.kind == "float":
+        return Scalar("int", -EXACT_IN_FLOAT, EXACT_IN_FLOAT)
+    return Scalar("int", value.low, value.high)
+
+
 def total(element: Scalar, times: int) -> Scalar:
     """sum() of up to this many elements, every partial sum included."""
     if element.kind == "float" and not element.mixed:

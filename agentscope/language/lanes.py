@@ -13,8 +13,20 @@ import numpy as np
 
 from agentscope.errors import TextError
 from agentscope.language import tree
-from agentscope.language.arithmetic import COMPARISONS, Mask, Value, choose, extreme, first_best, fold, number, total
+from agentscope.language.arithmetic import (
+    COMPARISONS,
+    Mask,
+    Value,
+    choose,
+    extreme,
+    first_best,
+    fold,
+    number,
+    rounded_down,
+    total,
+)
 from agentscope.language.batches import Chunk
+from agentscope.language.contracting import contracted, factors_of
 from agentscope.language.tables import Packed, Rows, packed, picked
 from agentscope.language.tracing import Recorder
 
@@ -28,6 +40,7 @@ class Lanes(ABC):
         self.chunk = chunk
         self.recorder = recorder
         self.rows = np.arange(len(chunk))
+        self.plain = False  # the readable way only: no sum as a matrix product, no helper as a table
         self.depth = 1  # axes of the lanes here: states, and one for each loop around
         self.constants: dict[int, np.ndarray] = {}
         self.rows_known: dict[int, Packed | None] = {}
@@ -128,6 +141,8 @@ class Lanes(ABC):
         values = [self.value(argument, names, mask) for argument in node.arguments]
         if node.name == "abs":
             return np.asarray(np.abs(number(values[0])))
+        if node.name == "floor":
+            return rounded_down(number(values[0]), mask, node)
         better = np.less if node.name == "min" else np.greater
         result = values[0]
         for value in values[1:]:
@@ -178,14 +193,11 @@ class Lanes(ABC):
             raise TextError("after() asks for the successor of an illegal action", node.line, node.column)
 
     def gather(self, values: np.ndarray, indices: list[np.ndarray]) -> np.ndarray:
-        """values[index..., state] in every lane; views where the indices are plain loop variables or constants."""
-        wide = [place for place, index in enumerate(indices) if index.size > 1]
-        if not wide:
+        """values[index..., state] in every lane; a view where the indices are plain numbers."""
+        if all(index.size == 1 for index in indices):
             return np.asarray(values[tuple(int(index.reshape(-1)[0]) for index in indices)])
-        first = indices[wide[0]]
-        if len(wide) == 1 and first.size == first.shape[0] and first.ndim > 1:
-            plain = tuple(index.reshape(-1) if index is first else int(index.reshape(-1)[0]) for index in indices)
-            return np.asarray(values[plain].reshape(first.size, *[1] * (first.ndim - 2), len(self.rows)))
+        if all(index.ndim == 0 or index.shape[-1] == 1 for index in indices):  # alike in all states: whole rows
+            return np.asarray(values[tuple(index.reshape(index.shape or (1,))[..., 0] for index in indices)])
         return np.asarray(values[(*indices, self.rows)])
 
     # loops inside expressions
@@ -210,9 +222,15 @@ class Lanes(ABC):
             inner[clause.variable], active = self.spread(clause.domain, active)
             for condition in clause.conditions:
                 active = active & self.value(condition, inner, active)
-        values = self.value(node.element, inner, active)
-        self.depth = depth
         lengths = tuple(clause.domain.length for clause in reversed(node.clauses))
+        factors = () if self.plain else factors_of(node)
+        parts = [self.value(part, inner, active) for part in factors or (node.element,)]
+        lanes, self.depth = self.depth, depth
+        if factors and all(part.dtype.kind in "ib" for part in parts):
+            return contracted(parts, lengths, lanes)
+        values = parts[0]
+        for factor, part in zip(factors[1:], parts[1:], strict=True):
+            values = fold("*", values, part, active, factor)
         shape = np.broadcast_shapes(values.shape, active.shape, (*lengths, *[1] * depth))
         values, active = np.broadcast_to(values, shape), np.broadcast_to(active, shape)
         axes = tuple(range(loops))

@@ -17,6 +17,8 @@ class Limits:
         operations: loop bounds x call tree: elementary operations for one state.
         lane_bytes: memory that one state may take while it is evaluated.
         analysis_steps: work of the checker, which follows loops until the bounds of their values settle.
+        tabulated: helpers of at most so many combinations of arguments, and that cannot fail, are evaluated once for
+            all of them and then looked up; 0: none, each call is evaluated where it stands, and traced there.
     """
 
     characters: int = 256 * 1024
@@ -26,6 +28,7 @@ class Limits:
     operations: int = 100_000
     lane_bytes: int = 16 * 1024 * 1024
     analysis_steps: int = 200_000
+    tabulated: int = 0
 
 
 STRATEGY_LIMITS = Limits()
@@ -35,6 +38,7 @@ DECOMPILATION_LIMITS = Limits(
     operations=20_000_000,
     lane_bytes=64 * 1024 * 1024,
     analysis_steps=4_000_000,
+    tabulated=4_096,
 )
 
 IDENTIFIER_LENGTH = 64

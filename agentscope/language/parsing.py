@@ -10,12 +10,13 @@ from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.checking import check_expression, check_program
 from agentscope.language.converting import block, expression
-from agentscope.language.costs import cost_of_expression, cost_of_program
+from agentscope.language.costs import Plan, cost_of_expression, cost_of_program, refuse_recursion
 from agentscope.language.headers import read_header
 from agentscope.language.limits import STRATEGY_LIMITS, Limits
 from agentscope.language.marks import read_marks
 from agentscope.language.names import Scope, fail, place
 from agentscope.language.printing import lines_of_returns
+from agentscope.language.proving import tabulated_helpers
 from agentscope.language.scanning import scan
 from agentscope.language.tables import table_value
 from agentscope.language.vocabulary import Vocabulary
@@ -32,17 +33,27 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
     scope = Scope(vocabulary, limits)
     tables = _tables(module, scope)
     functions = _functions(module, scope)
-    cost = cost_of_program(functions, tables, limits)
-    program = tree.Program(
-        read_header(text), tables, functions, vocabulary, lane_bytes=cost.lane_bytes, operations=cost.operations
-    )
-    check_program(program, limits)
+    program = _checked(tree.Program(read_header(text), tables, functions, vocabulary), limits)
     calls = (
         node.name for part in functions for node in tree.walk(part) if isinstance(node, tree.ConceptCall | tree.After)
     )
     program = replace(program, marks=read_marks(text, calls))
     arrays = {table.name: table_value(table.value) for table in tables}
     return replace(program, return_lines=lines_of_returns(program), arrays=arrays)
+
+
+def _checked(program: tree.Program, limits: Limits) -> tree.Program:
+    """The program with its bounds: of all calls where they stand, or with the helpers that become tables."""
+    plan: Plan | None = None
+    if limits.tabulated:
+        refuse_recursion(program.functions, limits)
+        decimal_sums = check_program(program, limits)
+        plan = Plan(tabulated_helpers(program, limits), decimal_sums)
+    cost = cost_of_program(program.functions, program.tables, limits, plan)
+    if plan is None:
+        check_program(program, limits)
+    tabulated = {} if plan is None else plan.tabulated
+    return replace(program, lane_bytes=cost.lane_bytes, operations=cost.operations, tabulated=tabulated)
 
 
 def parse_expression(
@@ -140,4 +151,4 @@ def _function(node: ast.FunctionDef, scope: Scope) -> tree.Function:
         scope.locals = {scope.declare(name, node) for name in names}
         if "state" in names:
             fail("helpers read the state through concepts and take no `state`", node)
-    return tree.Function(node.name, tuple(names), block(node.body, scope), **place(node))
+    return tree.Function(node.name, tuple(names), block(node.body, scope), (), **place(node))

@@ -5,6 +5,7 @@ Chains of one precedence (`a + b - c`) are one node, so that a score of a hundre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -160,7 +161,7 @@ class Aggregate(Node):
 
 @dataclass(frozen=True)
 class Builtin(Node):
-    """`min(a, b, ...)`, `max(a, b, ...)` or `abs(a)`."""
+    """`min(a, b, ...)`, `max(a, b, ...)`, `abs(a)` or `floor(a)`."""
 
     name: str
     arguments: tuple[Expr, ...]
@@ -227,11 +228,33 @@ Statement = Assign | If | For | Return
 
 @dataclass(frozen=True)
 class Function(Node):
-    """A helper, or `strategy` itself."""
+    """A helper, or `strategy` itself; `notes` are the comment lines directly above it."""
 
     name: str
     parameters: tuple[str, ...]
     body: tuple[Statement, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """A helper that is evaluated once for all of its arguments.
+
+    Attributes:
+        ranges: the proven range of each argument, over all calls; flags: which arguments are flags.
+        kind: of its values (bool, int, float).
+        calls: helpers that its body calls and that are tabulated themselves, directly or through others that are not.
+    """
+
+    ranges: tuple[range, ...]
+    flags: tuple[bool, ...]
+    kind: str
+    calls: tuple[str, ...]
+
+    @property
+    def combinations(self) -> int:
+        """How many values it has in each state."""
+        return math.prod(map(len, self.ranges))
 
 
 @dataclass(frozen=True)
@@ -252,6 +275,7 @@ class Program:
         lane_bytes: bound on the memory that one state takes.
         operations: bound on the elementary operations for one state.
         arrays: the tables as they are evaluated, by name.
+        tabulated: helpers that are evaluated once for all of their arguments, by name, callees first.
         marks: what the text says beside the first call of a concept of the evidence for its use, by concept.
     """
 
@@ -263,6 +287,7 @@ class Program:
     lane_bytes: int = field(default=0, compare=False)
     operations: int = field(default=0, compare=False)
     arrays: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    tabulated: Mapping[str, Tabulation] = field(default_factory=dict, compare=False, repr=False)
     marks: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property

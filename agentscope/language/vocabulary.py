@@ -15,7 +15,7 @@ from agentscope.errors import ContractBroken
 from agentscope.language.limits import IDENTIFIER_LENGTH, UNBOUNDED
 
 RESERVED = frozenset(
-    {"sum", "min", "max", "any", "all", "count", "argmax", "after", "range", "abs", "actions", "strategy"}
+    {"sum", "min", "max", "any", "all", "count", "argmax", "after", "range", "abs", "floor", "actions", "strategy"}
 )
 
 
