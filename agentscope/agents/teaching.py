@@ -46,6 +46,7 @@ class Lesson:
         fan_in: most weights of a unit that may stay; 0 leaves all. sparsity: share of all weights of hidden stages
             that go, the smallest first.
         all_states: hold nothing out: the states are all there are, so that there is nothing to overfit.
+        ramp: prune little by little; else at once.
     """
 
     updates: int = 2_000
@@ -55,6 +56,7 @@ class Lesson:
     fan_in: int = 0
     sparsity: float = 0.0
     all_states: bool = False
+    ramp: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class _Teacher:
         lesson = self.lesson
         optimiser = torch.optim.Adam([*self.model.parameters(), self.gain], lr=lesson.rate)
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(lesson.updates, 1), lesson.rate / 100)
-        pruned = int(_PRUNING_ENDS * lesson.updates) if lesson.fan_in or lesson.sparsity else 0
+        pruned = int(_PRUNING_ENDS * lesson.updates) if lesson.ramp and (lesson.fan_in or lesson.sparsity) else 0
         self.prune(0.0 if pruned else 1.0)
         best = (self.agreement(self.held), self._copy()) if not pruned else (-1.0, self._copy())
         curve = [(0, self.agreement(self.held))]

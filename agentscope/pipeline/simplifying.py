@@ -1,0 +1,143 @@
+"""A policy network becomes an integer network that one could deploy: states to teach on, recipes, phases of teaching."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from agentscope import rollouts
+from agentscope.contracts import InspectableEnv, Policy, States, legal_actions_of
+from agentscope.integers import IntegerNetwork, read_plan
+from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.running import Run
+
+SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one simplified network is made.
+
+    Attributes:
+        point: what it is meant to be: close or small, or a name of its own on the frontier.
+        plan: stages of another shape, one line each; empty for those of the network itself.
+        weights, activations: bits.
+        updates: of each phase of teaching; before each but the first, states of the student's own are added.
+        fan_in, sparsity, rate, hard, batch: as of `agents.teaching.Lesson`.
+        states: to teach on, at most.
+    """
+
+    point: str
+    plan: tuple[str, ...] = ()
+    weights: int = 8
+    activations: int = 8
+    updates: tuple[int, ...] = (1_000,)
+    fan_in: int = 0
+    sparsity: float = 0.0
+    rate: float = 5e-4
+    hard: float = 0.5
+    batch: int = 256
+    states: int = 20_000
+
+
+@dataclass(frozen=True)
+class Simplified:
+    """An integer network, the agent that plays it, and how it was made.
+
+    Attributes:
+        curve: for each phase, (updates, agreement on held-out lessons).
+        fitted_on: sets of states whose every state was taught.
+    """
+
+    recipe: Recipe
+    integers: IntegerNetwork
+    network: Any
+    curve: tuple[tuple[tuple[int, float], ...], ...] = field(default=())
+    fitted_on: tuple[str, ...] = ()
+
+
+class ChancePolicy:
+    """Legal actions, each as likely as the next."""
+
+    def __init__(self, env: InspectableEnv, generator: np.random.Generator) -> None:
+        self.env, self.generator = env, generator
+
+    def actions(self, states: States) -> np.ndarray:
+        """One legal action a state."""
+        legal = legal_actions_of(self.env, states)
+        return np.where(legal, self.generator.random(legal.shape), -1.0).argmax(axis=1)
+
+
+def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
+    """Teach an integer network of the recipe's shape to choose as the agent does.
+
+    Raises: UnsupportedAgent: the network has parts that integer stages do not hold. BadOption: the plan is unsound.
+    """
+    import torch
+
+    from agentscope.agents.deploying import deployed
+    from agentscope.agents.drafts import draft_of, fresh_draft
+    from agentscope.agents.quantising import Precision
+    from agentscope.agents.teaching import Lesson, teach
+
+    draft = draft_of(agent.network)
+    if recipe.plan:
+        generator = torch.Generator().manual_seed(run.number("fresh"))
+        draft = fresh_draft(read_plan(recipe.plan), draft.observation, generator)
+    precision = Precision(recipe.weights, recipe.activations)
+    everything = rollouts.enumerated_states(agent.env)
+    curves, taught, student = [], None, None
+    for phase, updates in enumerate(recipe.updates):
+        first, last = phase == 0, phase == len(recipe.updates) - 1
+        states, episode = _states_to_teach(agent, recipe, run, student, phase=phase)
+        lesson = Lesson(
+            updates=updates, batch=recipe.batch, rate=recipe.rate, hard=recipe.hard,
+            fan_in=recipe.fan_in, sparsity=recipe.sparsity, all_states=everything is not None, ramp=first,
+        )  # fmt: skip
+        taught = teach(draft, _school(agent, states, episode), precision, lesson, seed=run.number(f"teach.{phase}"),
+                       progress=run.progress)  # fmt: skip
+        draft = taught.draft
+        curves.append(taught.curve)
+        student = deployed(taught.network, agent.network, name=f"{agent.name}-{recipe.point}")
+        del last
+    assert taught is not None and student is not None
+    return Simplified(
+        recipe,
+        taught.network,
+        student,
+        tuple(curves),
+        ("network", "strategy", "reachable") if everything is not None else (),
+    )
+
+
+def _states_to_teach(
+    agent: OpenAgent, recipe: Recipe, run: Run, student: Any, *, phase: int
+) -> tuple[States, np.ndarray]:
+    """Every state where they can be listed; else states of the network's, the student's and chance's play."""
+    everything = rollouts.enumerated_states(agent.env)
+    if everything is not None:
+        return everything.states, everything.episode
+    players: dict[str, Policy] = {"network": agent.policy}
+    players["chance"] = ChancePolicy(agent.env, run.streams.generator("simplify.chance"))
+    if student is not None:
+        players["own"] = rollouts.NetworkPolicy(student, agent.env)
+    total = sum(SHARES[name] for name in players)
+    found = []
+    for name, player in players.items():
+        most = int(recipe.states * SHARES[name] / total)
+        stream = f"simplify.{name}.{phase}" if name == "own" else f"simplify.{name}"
+        seeds = run.streams.episode_seeds(stream, max(most // 50, 20))
+        found.append(rollouts.collect_states(player, agent.env, seeds, max_states=most,
+                                             generator=run.streams.generator(f"{stream}.thin"),
+                                             max_steps=run.budget.steps))  # fmt: skip
+    return np.concatenate([one.states for one in found]), np.concatenate([one.episode for one in found])
+
+
+def _school(agent: OpenAgent, states: States, episode: np.ndarray) -> Any:
+    from agentscope.agents.teaching import Schooling
+
+    decisions = agent.decide(states)
+    return Schooling(agent.env.observe(states), decisions.scores, decisions.legal, decisions.equivalent, episode)
