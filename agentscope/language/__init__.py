@@ -14,6 +14,7 @@ from agentscope.language.evaluating import Evaluation as Evaluation
 from agentscope.language.evaluating import TextPolicy as TextPolicy
 from agentscope.language.evaluating import evaluate as evaluate
 from agentscope.language.evaluating import evaluate_expression as evaluate_expression
+from agentscope.language.evaluating import evaluate_functions as evaluate_functions
 from agentscope.language.evaluating import rank_actions as rank_actions
 from agentscope.language.extending import ExtendedEnv as ExtendedEnv
 from agentscope.language.extending import extend_environment as extend_environment
@@ -38,6 +39,7 @@ from agentscope.language.sizing import measure_size as measure_size
 from agentscope.language.tracing import TracedCall as TracedCall
 from agentscope.language.tree import Expression as Expression
 from agentscope.language.tree import Program as Program
+from agentscope.language.tree import Tabulation as Tabulation
 from agentscope.language.vocabulary import Signature as Signature
 from agentscope.language.vocabulary import Vocabulary as Vocabulary
 from agentscope.language.vocabulary import vocabulary_of as vocabulary_of

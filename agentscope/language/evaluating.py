@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from agentscope.errors import ContractBroken, TextError
 from agentscope.language import tree
 from agentscope.language.batches import Batch, chunk_states
 from agentscope.language.binding import Binding
-from agentscope.language.running import Run
+from agentscope.language.running import DTYPES, Run
 from agentscope.language.tracing import Recorder, TracedCall, joined
 from agentscope.language.vocabulary import Vocabulary
 
@@ -35,15 +36,24 @@ class Evaluation:
 
 
 def evaluate(
-    program: tree.Program, binding: Binding, states: States | Batch, *, trace: bool = False, plain: bool = False
+    program: tree.Program,
+    binding: Binding,
+    states: States | Batch,
+    *,
+    trace: bool = False,
+    plain: bool = False,
+    given: Mapping[str, Shaped[np.ndarray, "states ..."]] | None = None,
 ) -> Evaluation:
     """Run a program on states (or on a `Batch`, whose measured concepts are shared between programs).
 
     Args:
         trace: record the primitives called; those inside helpers that are tabulated are not.
         plain: evaluate every call and every sum where it stands: the same result, for tests and for tracing.
+        given: values of tabulated helpers that are used in place of the text's own, as `evaluate_functions` gives
+            them over their whole proven ranges: with a network's values of one function, all else stays the text's.
     Raises:
-        TextError: a division by zero, an index out of range, an action out of range, in a lane that is taken.
+        TextError: a division by zero, an index out of range, an action out of range, in a lane that is taken; or
+            values are given of what is no tabulated helper, or in another shape or kind.
         ContractBroken: the binding's environment is not the one that the text was checked against.
     """
     refuse_other_vocabulary(program, binding.vocabulary)
@@ -56,7 +66,9 @@ def evaluate(
         place = slice(start, start + len(chunk))
         recorder = Recorder() if trace else None
         with np.errstate(all="ignore"):  # lanes outside the masks hold anything; the lanes inside are checked
-            actions[place], lines[place] = Run(program, chunk, recorder, plain=plain).strategy()
+            run = Run(program, chunk, recorder, plain=plain)
+            run.give(given or {}, place)
+            actions[place], lines[place] = run.strategy()
         legal = chunk.legal()
         if legal is not None:
             illegal[place] = ~legal[actions[place], np.arange(len(chunk))]
@@ -65,6 +77,60 @@ def evaluate(
         chunk.release()
         start += len(chunk)
     return Evaluation(actions, lines, illegal, joined(recorders, [len(chunk) for chunk in batch.chunks]))
+
+
+def evaluate_functions(
+    program: tree.Program,
+    binding: Binding,
+    states: States | Batch,
+    wanted: Mapping[str, tuple[range, ...]],
+    *,
+    given: Mapping[str, Shaped[np.ndarray, "states ..."]] | None = None,
+) -> dict[str, Shaped[np.ndarray, "states ..."]]:
+    """Values of tabulated helpers for all of these arguments in each state: shape (n, *lengths of the ranges).
+
+    Args:
+        wanted: ranges of the arguments by helper, within the proven ones (`program.tabulated[name].ranges`).
+        given: as of `evaluate`.
+    Raises: TextError, ContractBroken: as `evaluate`, or a helper is no table, or an argument lies outside its range.
+    """
+    refuse_other_vocabulary(program, binding.vocabulary)
+    places = {name: _places(program, name, ranges) for name, ranges in wanted.items()}
+    batch = batch_for(program.lane_bytes, binding, states)
+    parts: dict[str, list[np.ndarray]] = {
+        name: [np.zeros((0, *map(len, ranges)), DTYPES[program.tabulated[name].kind])]
+        for name, ranges in wanted.items()
+    }
+    start = 0
+    for chunk in batch.chunks:
+        run = Run(program, chunk)
+        run.give(given or {}, slice(start, start + len(chunk)))
+        for name, place in places.items():
+            with np.errstate(all="ignore"):
+                values = run.values_of(name)[place]
+            parts[name].append(np.moveaxis(np.broadcast_to(values, (*values.shape[:-1], len(chunk))), -1, 0))
+        chunk.release()
+        start += len(chunk)
+    return {name: np.concatenate(found) for name, found in parts.items()}
+
+
+def _places(program: tree.Program, name: str, ranges: tuple[range, ...]) -> tuple[slice, ...]:
+    """Where the values for these arguments stand in the helper's table."""
+    if name not in program.tabulated:
+        known = ", ".join(program.tabulated) or "none (parse with DECOMPILATION_LIMITS)"
+        raise TextError(f"{name} is no helper with a table of its values; those that are: {known}")
+    proven = program.tabulated[name].ranges
+    inside = len(ranges) == len(proven) and all(
+        wanted.step == 1 and known.start <= wanted.start < wanted.stop <= known.stop
+        for wanted, known in zip(ranges, proven, strict=True)
+    )
+    if not inside:
+        found, allowed = ", ".join(map(str, ranges)), ", ".join(map(str, proven))
+        raise TextError(f"{name} is known for arguments in ({allowed}), asked for ({found})")
+    return tuple(
+        slice(wanted.start - known.start, wanted.stop - known.start)
+        for wanted, known in zip(ranges, proven, strict=True)
+    )
 
 
 def evaluate_expression(

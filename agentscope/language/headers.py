@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from agentscope.contracts import Scalar
 from agentscope.errors import TextError
@@ -44,7 +45,7 @@ def header_for(
 ) -> Header:
     """The header of a text about this environment, with its arguments sorted and its notes sanitised."""
     arguments = tuple(sorted(kwargs.items()))
-    return Header(LANGUAGE_VERSION, environment, arguments, network, level, tuple(map(_plain, notes)))
+    return Header(LANGUAGE_VERSION, environment, arguments, network, level, tuple(map(plain_line, notes)))
 
 
 def write_header(header: Header) -> str:
@@ -63,7 +64,7 @@ def write_header(header: Header) -> str:
         lines.append(f"# network: {_matching(_SHA256, header.network, 'a sha256')}")
     if header.level:
         lines.append(f"# level: {int(header.level)}")
-    lines.extend(f"# note: {_plain(note)}" for note in header.notes)
+    lines.extend(f"# note: {plain_line(note)}" for note in header.notes)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -77,7 +78,7 @@ def read_header(text: str) -> Header | None:
         return None
     version = lines[0][len(_MARK) :].strip()
     if version != str(LANGUAGE_VERSION):
-        raise TextError(f"this language has version {LANGUAGE_VERSION}, the header says {_plain(version)!r}", 1, 1)
+        raise TextError(f"this language has version {LANGUAGE_VERSION}, the header says {plain_line(version)!r}", 1, 1)
     found: dict[str, str] = {}
     arguments: list[tuple[str, Scalar]] = []
     notes: list[str] = []
@@ -88,7 +89,7 @@ def read_header(text: str) -> Header | None:
         if key == "argument":
             arguments.append(_argument(value, number))
         elif key == "note":
-            notes.append(_plain(value))
+            notes.append(plain_line(value))
         elif key in found:
             raise TextError(f"the header names its {key} twice", number, 1)
         else:
@@ -97,6 +98,15 @@ def read_header(text: str) -> Header | None:
         LANGUAGE_VERSION, found.get("environment", ""), tuple(sorted(arguments)), found.get("network", ""),
         int(found.get("level", "0")), tuple(notes),
     )  # fmt: skip
+
+
+def header_length(text: str) -> int:
+    """How many lines `read_header` reads."""
+    lines = text.split("\n", 1_000)
+    if not lines[0].startswith(_MARK):
+        return 0
+    following = (line.startswith("# ") and ": " in line and line[2:].split(": ")[0] in _READERS for line in lines[1:])
+    return 1 + len(list(takewhile(bool, following)))
 
 
 _READERS = {
@@ -114,15 +124,15 @@ def _argument(value: str, number: int) -> tuple[str, Scalar]:
         read = None
     if not isinstance(read, bool | int | float | str):
         raise TextError("an argument is written as `name = value`, the value a JSON scalar", number, 1)
-    return name, _plain(read) if isinstance(read, str) else read
+    return name, plain_line(read) if isinstance(read, str) else read
 
 
 def _matching(pattern: re.Pattern[str], value: str, what: str, line: int = 0) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise TextError(f"{_plain(str(value))!r} in the header is not {what}", line, 1)
+        raise TextError(f"{plain_line(str(value))!r} in the header is not {what}", line, 1)
     return value
 
 
-def _plain(value: str) -> str:
+def plain_line(value: str) -> str:
     """One printable line of bounded length."""
     return "".join(character if character.isprintable() else " " for character in value)[:_LONGEST].strip()

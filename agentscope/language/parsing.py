@@ -15,7 +15,7 @@ from agentscope.language.headers import read_header
 from agentscope.language.limits import STRATEGY_LIMITS, Limits
 from agentscope.language.marks import read_marks
 from agentscope.language.names import Scope, fail, place
-from agentscope.language.printing import lines_of_returns
+from agentscope.language.printing import lines_of_returns, notes_above
 from agentscope.language.proving import tabulated_helpers
 from agentscope.language.scanning import scan
 from agentscope.language.tables import table_value
@@ -32,7 +32,7 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
     assert isinstance(module, ast.Module)
     scope = Scope(vocabulary, limits)
     tables = _tables(module, scope)
-    functions = _functions(module, scope)
+    functions = notes_above(_functions(module, scope), text)
     program = _checked(tree.Program(read_header(text), tables, functions, vocabulary), limits)
     calls = (
         node.name for part in functions for node in tree.walk(part) if isinstance(node, tree.ConceptCall | tree.After)
@@ -151,4 +151,4 @@ def _function(node: ast.FunctionDef, scope: Scope) -> tree.Function:
         scope.locals = {scope.declare(name, node) for name in names}
         if "state" in names:
             fail("helpers read the state through concepts and take no `state`", node)
-    return tree.Function(node.name, tuple(names), block(node.body, scope), (), **place(node))
+    return tree.Function(node.name, tuple(names), block(node.body, scope), line=node.lineno, column=1)

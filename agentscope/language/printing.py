@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentscope.language import tree
-from agentscope.language.headers import write_header
+from agentscope.language.headers import header_length, plain_line, write_header
 from agentscope.language.marks import marked
 
 COLUMNS = 100
@@ -52,13 +52,35 @@ def _page_of(program: tree.Program, marks: Mapping[str, str]) -> _Page:
     for table in program.tables:
         _table(table, page)
     for function in program.functions:
-        if program.tables or function is not program.functions[0]:
+        if program.tables or function.notes or function is not program.functions[0]:
             page.lines.extend([""] * (1 if page.lines else 0))
+        _notes(function, page)
         arrow = " -> action" if function.name == "strategy" else ""
         names = ", ".join(function.parameters)
         page.lines.append(f"def {function.name}({names}){arrow}:")
         _block(function.body, 1, page)
     return page
+
+
+def _notes(function: tree.Function, page: _Page) -> None:
+    """Comments above a def; a first line that would read as a header is no first line."""
+    lines = [f"# {plain_line(note)}".rstrip() for note in function.notes]
+    if lines and not page.lines and header_length(lines[0]):
+        page.lines.append("")
+    page.lines.extend(lines)
+
+
+def notes_above(functions: Sequence[tree.Function], text: str) -> tuple[tree.Function, ...]:
+    """The functions of a text with the comment lines that stand directly above each `def`."""
+    lines, first = text.split("\n"), header_length(text)
+    found = []
+    for function in functions:
+        start = end = function.line - 1
+        while start > first and lines[start - 1].startswith("#"):
+            start -= 1
+        notes = tuple(plain_line(line[1:].lstrip()) for line in lines[start:end])
+        found.append(replace(function, notes=notes) if notes else function)
+    return tuple(found)
 
 
 def _depth(body: Sequence[tree.Statement]) -> int:

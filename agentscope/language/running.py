@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.arithmetic import Mask, Value, choose, number
 from agentscope.language.batches import Chunk
 from agentscope.language.lanes import Lanes, Names
 from agentscope.language.tracing import Recorder
 
-_DTYPES: dict[str, type] = {"bool": np.bool_, "int": np.int64, "float": np.float64}
+DTYPES: dict[str, type] = {"bool": np.bool_, "int": np.int64, "float": np.float64}
 
 
 @dataclass
@@ -42,6 +43,22 @@ class Run(Lanes):
         self.plain = plain
         self.tabulated: Mapping[str, tree.Tabulation] = program.tabulated if program and not plain else {}
         self.tables: dict[str, np.ndarray] = {}
+
+    def give(self, given: Mapping[str, np.ndarray], place: slice) -> None:
+        """Use these values of tabulated helpers, all states' of which this chunk's are at `place`.
+
+        Raises: TextError: there is no such helper, or its values have another shape or kind.
+        """
+        for name, values in given.items():
+            known = self.tabulated.get(name)
+            if known is None:
+                raise TextError(f"values are given of {name}, which is no helper with a table of its values")
+            shape, kind = tuple(map(len, known.ranges)), {"bool": "b", "int": "iu", "float": "f"}[known.kind]
+            here = np.asarray(values)[place]
+            if here.shape != (len(self.chunk), *shape) or here.dtype.kind not in kind:
+                found = f"{here.dtype} of shape {here.shape[1:]}"
+                raise TextError(f"a state's values of {name} are of kind {known.kind} and shape {shape}, given {found}")
+            self.tables[name] = np.ascontiguousarray(np.moveaxis(here, 0, -1), dtype=DTYPES[known.kind])
 
     def strategy(self) -> tuple[np.ndarray, np.ndarray]:
         """The actions and the lines that decided them."""
@@ -101,7 +118,7 @@ class Run(Lanes):
             tabulation = self.tabulated[name]
             for callee in tabulation.calls:
                 self.values_of(callee)
-            self.tables[name] = self.for_all(name, tabulation.ranges).astype(_DTYPES[tabulation.kind], copy=False)
+            self.tables[name] = self.for_all(name, tabulation.ranges).astype(DTYPES[tabulation.kind], copy=False)
         return self.tables[name]
 
     def for_all(self, name: str, ranges: Sequence[range]) -> np.ndarray:

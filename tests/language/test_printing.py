@@ -53,7 +53,8 @@ def test_a_canonical_text_prints_as_itself(text, vocabulary):
 
 def test_layout_is_normalised_but_meaning_stays(vocabulary):
     loose = """
-# a comment that goes
+# a comment that goes: it stands alone
+
 def strategy(state):
   x  =  ( (height( 0 )) + 1 )   # and this one
   x += 2

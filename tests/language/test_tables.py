@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentscope.errors import TextError
-from agentscope.language import DECOMPILATION_LIMITS, Batch, evaluate, parse, print_program
+from agentscope.language import DECOMPILATION_LIMITS, Batch, evaluate, evaluate_functions, parse, print_program
 from agentscope.language.contracting import contracted
 from agentscope.language.tree import Tabulation
 from tests.language.twin import CHECKED, FAILS, Names, Twin, block, flag, pick, whole
@@ -249,3 +249,55 @@ def test_a_matrix_product_is_the_sum_of_products(data):
     expected = whole_product.sum(axis=tuple(range(len(lengths)))) if 0 not in lengths else np.zeros(rest, object)
     assert found.dtype == np.int64
     assert (np.broadcast_to(found, rest).astype(object) == expected).all()
+
+
+def test_values_of_functions_are_those_of_each_argument_in_each_state(vocabulary, binding, states):
+    program = decompiled(NET, vocabulary)
+    found = evaluate_functions(program, binding, states, {"unit": (range(1, 2), range(-1, 4)), "cell": (range(3),)})
+    assert (found["cell"] == states["heights"]).all() and found["cell"].dtype == np.int64
+    walls = np.pad(states["heights"], ((0, 0), (1, 1)), constant_values=7)
+    unit = np.stack([(5 * walls[:, c + 1] - 2 * walls[:, c + 2] + 1) // 2 for c in range(3)], axis=1)
+    assert (found["unit"][:, 0, 1:4] == np.clip(unit, 0, 63)).all()
+    assert (found["unit"][:, 0, [0, 4]] == 4).all() and found["unit"].shape == (len(states), 1, 5)
+
+
+def test_functions_may_be_flags_decimals_and_alike_in_all_states(vocabulary, binding, states):
+    text = "def f():\n    return lamp()\ndef g(x):\n    return drift() * x\ndef h(x):\n    return (5, 6)[x]\n"
+    text += START + "    return 1 if f() and g(1) > h(piece() % 2) else 0\n"
+    program = decompiled(text, vocabulary)
+    found = evaluate_functions(program, binding, states, {"f": (), "g": (range(1, 2),), "h": (range(2),)})
+    assert (found["f"] == states["lamp"]).all() and found["f"].dtype == bool
+    assert (found["g"][:, 0] == states["drift"]).all()
+    assert (found["h"] == [5, 6]).all() and found["h"].shape == (len(states), 2)
+    assert evaluate_functions(program, binding, states[:0], {"f": ()})["f"].shape == (0,)
+
+
+def test_given_values_take_the_place_of_a_function(vocabulary, binding, states):
+    program = decompiled(NET, vocabulary)
+    own = evaluate_functions(program, binding, states, {"unit": program.tabulated["unit"].ranges})
+    before = evaluate(program, binding, states).actions
+    assert (evaluate(program, binding, states, given=own).actions == before).all()
+    turned = {"unit": -own["unit"]}
+    assert (evaluate(program, binding, states, given=turned).actions != before).any()
+    tops = evaluate_functions(program, binding, states, {"top": (range(3),)}, given=turned)["top"]
+    assert (tops == -evaluate_functions(program, binding, states, {"top": (range(3),)})["top"]).all()
+
+
+def test_functions_that_are_not_known_are_refused(vocabulary, binding, states):
+    program = decompiled(NET, vocabulary)
+    for wanted in ({"cell": (range(-2, 3),)}, {"cell": (range(5),)}, {"cell": ()}, {"cell": (range(0, 3, 2),)}):
+        with pytest.raises(TextError, match=r"known for arguments in \(range\(-1, 4\)\)"):
+            evaluate_functions(program, binding, states, wanted)
+    with pytest.raises(TextError, match="those that are: cell, unit, top"):
+        evaluate_functions(program, binding, states, {"strategy": ()})
+    with pytest.raises(TextError, match="DECOMPILATION_LIMITS"):
+        evaluate_functions(parse(NET, vocabulary), binding, states, {"cell": (range(3),)})
+    for values in (
+        {"cell": np.zeros((len(states), 3), int)},
+        {"cell": np.zeros((len(states), 5))},
+        {"top": np.zeros((3, 3), int)},
+    ):
+        with pytest.raises(TextError, match=r"values of .* are of kind int and shape"):
+            evaluate(program, binding, states, given=values)
+    with pytest.raises(TextError, match="no helper with a table"):
+        evaluate(program, binding, states, given={"strategy": np.zeros(len(states), int)})
