@@ -7,6 +7,7 @@ float as long as its magnitude stays below 2^53, so arithmetic among mixed value
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agentscope.language.limits import EXACT_IN_FLOAT, INT64_HIGH, INT64_LOW
@@ -99,6 +100,14 @@ def join(first: Abstract, second: Abstract) -> Abstract:
         as_float(first), as_float(second)
         return Scalar("float", low, high, bool(wholes))
     return Scalar("int" if "int" in (first.kind, second.kind) else "bool", low, high)
+
+
+def hull(values: Sequence[Abstract]) -> Abstract:
+    """What holds of a value that is one of these."""
+    result = values[0]
+    for value in values[1:]:
+        result = join(result, value)
+    return result
 
 
 def combine(operator: str, left: Scalar, right: Scalar) -> Scalar:

@@ -38,7 +38,7 @@ DECOMPILATION_LIMITS = Limits(
     operations=20_000_000,
     lane_bytes=64 * 1024 * 1024,
     analysis_steps=4_000_000,
-    tabulated=4_096,
+    tabulated=16_384,
 )
 
 IDENTIFIER_LENGTH = 64

@@ -126,12 +126,12 @@ def test_each_value_is_computed_once_however_often_it_is_called(vocabulary):
 
 def test_tables_count_as_memory(vocabulary):
     text = "def f(x, y, z):\n    return x * y * z + height(0)\n" + START
-    text += "    return sum(f(i, j, k) for i in range(16) for j in range(16) for k in range(16)) % 4\n"
+    text += "    return sum(f(i, j, k) for i in range(16) for j in range(32) for k in range(32)) % 4\n"
     program = decompiled(text, vocabulary)
-    assert program.tabulated["f"].combinations == 4_096
-    assert program.lane_bytes >= 2 * 8 * 4_096
-    wider = text.replace("k in range(16)", "k in range(17)")
-    assert not decompiled(wider, vocabulary).tabulated, "more than 4,096 combinations are no table"
+    assert program.tabulated["f"].combinations == 16_384
+    assert program.lane_bytes >= 2 * 8 * 16_384
+    wider = text.replace("k in range(32)", "k in range(33)")
+    assert not decompiled(wider, vocabulary).tabulated, "more than 16,384 combinations are no table"
 
 
 @st.composite

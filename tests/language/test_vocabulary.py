@@ -9,7 +9,7 @@ import pytest
 from agentscope.concepts import Concept
 from agentscope.errors import ContractBroken, TextError
 from agentscope.language import parse_expression, vocabulary_of
-from agentscope.language.checking import value_of
+from agentscope.language.kinds import value_of
 
 
 def test_constants_are_action_names_axis_labels_and_choices(vocabulary):
