@@ -23,6 +23,7 @@ from agentscope.errors import BadOption
 from agentscope.integers import SEEN, IntegerNetwork, Stage
 
 _HELD = 0.9999  # share of activations below the highest number that a stage can put out
+_TABLE_BITS = 8  # most that an entry of a table takes: what it describes is read again, with weights
 _INPUT_BITS = 12  # of decimals that are observed, sign included
 _SHARED = ("weight", "everywhere")  # arrays of one stage that are added up, so that they share one scale
 
@@ -66,33 +67,62 @@ def calibrated(
 ) -> tuple[Draft, Scales]:
     """Scales from what the stages put out on these observations; decimals that are observed get theirs in the draft."""
     draft = _with_input_scales(draft, observations)
-    highest = _highest_outputs(draft, observations)
     top = 2 ** (precision.weights - 1) - 1
+    out, weights = _exponents(draft, _highest_outputs(draft, observations), precision)
     stages, exponents, tops = [], {}, {}
-    out: dict[str, int] = {SEEN: 0}
-    wanted = _wanted_exponents(draft, highest, precision)
     for stage in draft.stages:
-        arrays = {name: array for name, array in draft.arrays.items() if name.startswith(f"{stage.name}.")}
-        out[stage.name] = 0
+        arrays = [name for name in draft.arrays if name.startswith(f"{stage.name}.")]
         if stage.kind == "lookup":
-            name = f"{stage.name}.table"
-            exponents[name] = out[stage.name] = _exponent(top, float(np.abs(arrays[name]).max()))
-            tops[name] = top
+            exponents[f"{stage.name}.table"] = out[stage.name]
+            tops[f"{stage.name}.table"] = 2 ** (min(precision.weights, _TABLE_BITS) - 1) - 1
         if stage.weighs:
-            inputs = min(out[source] for source in stage.sources)
-            largest = max(float(np.abs(arrays[f"{stage.name}.{name}"]).max()) for name in _SHARED
-                          if f"{stage.name}.{name}" in arrays)  # fmt: skip
-            weights = _exponent(top, largest)
+            inputs = out[stage.sources[0]]
             for name in arrays:
                 own = name.rsplit(".", 1)[-1]
-                exponents[name] = {"bias": inputs + weights, "outside": inputs}.get(own, weights)
+                exponents[name] = {"bias": inputs + weights[stage.name], "outside": inputs}.get(
+                    own, weights[stage.name]
+                )
                 if own in _SHARED:
                     tops[name] = top
-            if stage.name in wanted:
-                out[stage.name] = min(wanted[stage.name], inputs + weights)
-                stage = _clamped(stage, inputs + weights - out[stage.name], draft.activation, precision)
+            if stage is not draft.stages[-1]:
+                shift = inputs + weights[stage.name] - out[stage.name]
+                stage = _clamped(stage, shift, draft.activation, precision)
         stages.append(stage)
     return draft, Scales(tuple(stages), exponents, tops)
+
+
+def _exponents(
+    draft: Draft, highest: Mapping[str, float], precision: Precision
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Powers of two of what each stage puts out, and of its weights.
+
+    What one reader adds up has one scale. A stage puts out nothing finer than its own sums, which may coarsen what is
+    added to it, and with that its readers: so this goes round until nothing changes.
+    """
+    bits = {"lookup": min(precision.weights, _TABLE_BITS)}
+    weights = {
+        stage.name: _exponent(2 ** (bits.get(stage.kind, precision.weights) - 1) - 1, _largest(draft, stage))
+        for stage in draft.stages
+        if stage.weighs or stage.kind == "lookup"
+    }
+    wanted = _wanted_exponents(draft, highest, precision)
+    while True:
+        out = {SEEN: 0}
+        for stage in draft.stages:
+            finest = out[stage.sources[0]] + weights.get(stage.name, 0)
+            out[stage.name] = min(wanted[stage.name], finest) if stage.name in wanted else weights.get(stage.name, 0)
+        before = dict(wanted)
+        for stage in draft.stages:
+            together = [source for source in stage.sources if source in wanted]
+            wanted |= dict.fromkeys(together, min((out[source] for source in together), default=0))
+        if wanted == before:
+            return out, weights
+
+
+def _largest(draft: Draft, stage: Stage) -> float:
+    """Magnitude of its largest weight or table entry."""
+    found = [draft.arrays.get(f"{stage.name}.{name}") for name in (*_SHARED, "table")]
+    return max(float(np.abs(array).max()) for array in found if array is not None)
 
 
 def _clamped(stage: Stage, shift: int, activation: str, precision: Precision) -> Stage:
@@ -107,15 +137,11 @@ def _exponent(top: float, largest: float) -> int:
 
 
 def _wanted_exponents(draft: Draft, highest: Mapping[str, float], precision: Precision) -> dict[str, int]:
-    """For each weighing stage but the last; stages that are added up in one reader get the same."""
+    """For each weighing stage but the last, the finest scale that its usual highest output allows."""
     hidden = [stage.name for stage in draft.stages[:-1] if stage.weighs]
     if draft.activation == "Tanh":
         return dict.fromkeys(hidden, precision.activations - 1)
-    found = {name: _exponent(2**precision.activations - 1, highest[name]) for name in hidden}
-    for stage in draft.stages:
-        together = [source for source in stage.sources if source in found]
-        found |= dict.fromkeys(together, min((found[source] for source in together), default=0))
-    return found
+    return {name: _exponent(2**precision.activations - 1, highest[name]) for name in hidden}
 
 
 def _with_input_scales(draft: Draft, observations: np.ndarray) -> Draft:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch.nn import functional
 
 from agentscope.agents.drafts import Draft
+from agentscope.agents.equalising import equalised
 from agentscope.agents.pathways import one_thread
 from agentscope.agents.quantising import Precision, TrainedStages, calibrated
 from agentscope.contracts import ProgressCallback, no_progress
@@ -47,6 +48,8 @@ class Lesson:
             that go, the smallest first.
         all_states: hold nothing out: the states are all there are, so that there is nothing to overfit.
         ramp: prune little by little; else at once.
+        equalise: put the units on one scale first (`equalising`).
+        exact: weight of "score the same": squared error, in standard deviations of the network's scores.
     """
 
     updates: int = 2_000
@@ -57,6 +60,8 @@ class Lesson:
     sparsity: float = 0.0
     all_states: bool = False
     ramp: bool = True
+    equalise: bool = False
+    exact: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def teach(
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(school.observations), size=min(_CALIBRATION, len(school.observations)), replace=False)
     with one_thread():
-        draft, scales = calibrated(draft, school.observations[rows], precision)
+        draft, scales = calibrated(equalised(draft) if lesson.equalise else draft, school.observations[rows], precision)
         return _Teacher(TrainedStages(draft, scales), draft, school, lesson, rng).run(progress)
 
 
@@ -125,7 +130,12 @@ class _Teacher:
         ranked = functional.cross_entropy(logits, soft)
         right = torch.from_numpy(self.right[rows])
         chosen = (logits.logsumexp(dim=1) - logits.masked_fill(~right, -1e9).logsumexp(dim=1)).mean()
-        return self.lesson.hard * chosen + (1 - self.lesson.hard) * ranked
+        loss = self.lesson.hard * chosen + (1 - self.lesson.hard) * ranked
+        if not self.lesson.exact:
+            return loss
+        error = (logits / _SHARPNESS - torch.from_numpy(self.targets[rows])).masked_fill(~legal, 0.0)
+        centred = (error - (error.sum(1) / legal.sum(1))[:, None]).masked_fill(~legal, 0.0)
+        return loss + self.lesson.exact * centred.square().sum(dim=1).div(legal.sum(dim=1)).mean()
 
     def agreement(self, rows: np.ndarray) -> float:
         """Share of these states in which the student chooses an action of the network's class."""

@@ -1,9 +1,8 @@
-"""A policy network becomes an integer network that one could deploy: states to teach on, recipes, phases of teaching."""
+"""A policy network becomes an integer network that one could deploy: recipes, states to teach on, phases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ class Recipe:
         plan: stages of another shape, one line each; empty for those of the network itself.
         weights, activations: bits.
         updates: of each phase of teaching; before each but the first, states of the student's own are added.
-        fan_in, sparsity, rate, hard, batch: as of `agents.teaching.Lesson`.
+        fan_in, sparsity, rate, hard, exact, batch, equalise: as of `agents.teaching.Lesson`.
         states: to teach on, at most.
     """
 
@@ -41,6 +40,8 @@ class Recipe:
     hard: float = 0.5
     batch: int = 256
     states: int = 20_000
+    equalise: bool = False
+    exact: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,17 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     everything = rollouts.enumerated_states(agent.env)
     curves, taught, student = [], None, None
     for phase, updates in enumerate(recipe.updates):
-        first, last = phase == 0, phase == len(recipe.updates) - 1
         states, episode = _states_to_teach(agent, recipe, run, student, phase=phase)
         lesson = Lesson(
             updates=updates, batch=recipe.batch, rate=recipe.rate, hard=recipe.hard,
-            fan_in=recipe.fan_in, sparsity=recipe.sparsity, all_states=everything is not None, ramp=first,
+            fan_in=recipe.fan_in, sparsity=recipe.sparsity, all_states=everything is not None, ramp=phase == 0,
+            equalise=recipe.equalise, exact=recipe.exact,
         )  # fmt: skip
         taught = teach(draft, _school(agent, states, episode), precision, lesson, seed=run.number(f"teach.{phase}"),
                        progress=run.progress)  # fmt: skip
         draft = taught.draft
         curves.append(taught.curve)
         student = deployed(taught.network, agent.network, name=f"{agent.name}-{recipe.point}")
-        del last
     assert taught is not None and student is not None
     return Simplified(
         recipe,
