@@ -1,0 +1,186 @@
+"""The text of an integer network: functions for its units and for what they read, equal to it number by number."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from agentscope.contracts import InspectableEnv
+from agentscope.decompilation.budgets import sized
+from agentscope.decompilation.layers import is_tabled, layer_of, write_table, write_units
+from agentscope.decompilation.naming import Names
+from agentscope.decompilation.observing import Eye, cells, eye_of, write_reader
+from agentscope.decompilation.parts import Decompilation, Part
+from agentscope.decompilation.ranges import bounds
+from agentscope.decompilation.sources import Book, Source, Written, beside
+from agentscope.decompilation.walls import Walls, walls_of
+from agentscope.errors import SpaceMismatch
+from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
+from agentscope.language import (
+    DECOMPILATION_LIMITS, Header, Vocabulary, parse, print_program, vocabulary_of, with_cells, write_header,
+)  # fmt: skip
+
+_WIDTH = 98  # of a comment without its mark
+_NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def emit(
+    network: IntegerNetwork, env: InspectableEnv, *, header: Header, names: Mapping[str, str] | None = None,
+    effects: Mapping[str, float] | None = None, why: Mapping[str, str] | None = None,
+) -> Decompilation:  # fmt: skip
+    """The text of a program with exactly the network's scores, which takes the first greatest legal one.
+
+    What nobody reads is left out: units whose readers weigh them with zero have no function.
+
+    Args:
+        names: by unit, e.g. "hidden_1[3]", names that evidence speaks for; other units have their stage's and number.
+        why: by unit, what evidence speaks for its name.
+        effects: by function, "hidden_1[3]" or stage: the share of decisions that change without it.
+    Raises:
+        UnsupportedAgent: no concept of the environment shows what the network observes.
+        SpaceMismatch: the network has not as many scores as the environment has actions.
+    """
+    vocabulary = vocabulary_of(with_cells(env))
+    names, why = names or {}, why or {}
+    last = network.stages[-1]
+    lengths = shapes_of(network.stages, network.observation)[last.name]
+    if math.prod(lengths) != vocabulary.actions:
+        raise SpaceMismatch(
+            f"The integer network gives {math.prod(lengths)} scores, but {env.id} has {vocabulary.actions} actions."
+        )
+    book = _written(network, vocabulary, names)
+    strategy = _strategy(book, last, vocabulary, lengths)
+    kept = _reached(book.written, strategy)
+    program = parse(_text(kept, strategy, {}), vocabulary, DECOMPILATION_LIMITS)
+    parts = sized([written.part for written in kept], program, named=names)
+    notes = {part.name: _note(part, written.says, effects=effects or {}, why=_why(part, why))
+             for part, written in zip(parts, kept, strict=True)}  # fmt: skip
+    parts = tuple(replace(part, note=notes[part.name]) for part in parts)
+    program = parse(write_header(header) + _text(kept, strategy, notes), vocabulary, DECOMPILATION_LIMITS)
+    text = print_program(program)
+    return Decompilation(text, parse(text, vocabulary, DECOMPILATION_LIMITS), parts, dict(why))
+
+
+def _why(part: Part, why: Mapping[str, str]) -> str:
+    return why.get(f"{part.stage}[{part.units[0]}]", "") if len(part.units) == 1 else ""
+
+
+def _written(network: IntegerNetwork, vocabulary: Vocabulary, names: Mapping[str, str]) -> Book:
+    """All functions but the strategy, sources first."""
+    eye = eye_of(vocabulary, network.observation)
+    unbounded = eye.kind == "number"
+    ranges = bounds(network, np.array(-np.inf if unbounded else eye.low), np.array(np.inf if unbounded else eye.high))
+    shapes = shapes_of(network.stages, network.observation)
+    tabled = frozenset(stage.name for stage in network.stages if stage.weighs and is_tabled(network, stage))
+    walls = walls_of(network, tabled)
+    book = Book(Names(vocabulary), names, walls.own)
+    last = network.stages[-1]
+    if last.kind == "dense":
+        actions = {f"{last.name}[{unit}]": f"score_{name}" for unit, name in enumerate(vocabulary.action_names)}
+        book.known = {**actions, **names}
+    for stage in network.stages:
+        if SEEN in stage.sources and (stage.weighs or stage.kind in ("covered", "counted")):
+            book.sources.setdefault(SEEN, _seen(book, eye))
+        if not stage.weighs:
+            book.sources[stage.name] = write_reader(book, network, stage, eye)
+            continue
+        sources = [_as_read(book, walls, source, stage.name) for source in stage.sources]
+        layer = layer_of(network, stage, sources, shapes)
+        write = write_table if stage.name in tabled else write_units
+        book.sources[stage.name] = write(book, layer, ranges)
+    return book
+
+
+def _seen(book: Book, eye: Eye) -> Source:
+    """The observation read directly: by the concept itself, or by a function where it has walls or decimals."""
+    if eye.kind == "number" or book.walls.get(SEEN):
+        return cells(book, SEEN, eye, (), says="the observation")
+    low, high = (np.full(eye.shape, bound, dtype=np.int64) for bound in (eye.low, eye.high))
+    letters = {1: ("i",), 2: ("r", "c"), 3: ("i", "r", "c")}[len(eye.shape)]
+    flags = (eye.kind == "flag",)
+    return Source(SEEN, tuple(map(range, eye.shape)), letters, (eye.concept,), flags, low, high, whole=eye.concept)
+
+
+def _as_read(book: Book, walls: Walls, source: str, reader: str) -> Source:
+    """A source as this reader sees it, beyond its edges too."""
+    known, wall = book.sources[source], walls.by_reader.get((source, reader))
+    if wall is None:
+        return known
+    return beside(book, known, wall, reader)
+
+
+def _strategy(book: Book, last: Stage, vocabulary: Vocabulary, lengths: tuple[int, ...]) -> str:
+    """The first of the legal actions with the greatest score."""
+    a = book.names.letter("a")
+    places, beyond = [], 1
+    for length in reversed(lengths):
+        whole = a if beyond == 1 else f"{a} // {beyond}"
+        outermost = beyond * length == math.prod(lengths)
+        places.append(whole if outermost else f"{whole} % {length}")
+        beyond *= length
+    score = _any_score(book, last, vocabulary, lengths)
+    return f"    return argmax(actions, key=lambda {a}: {score}({', '.join(reversed(places))}))"
+
+
+def _any_score(book: Book, last: Stage, vocabulary: Vocabulary, lengths: tuple[int, ...]) -> str:
+    """The function that gives the score of any action; it may have to be written."""
+    source = book.sources[last.name]
+    if source.whole:
+        return source.whole
+    a = book.names.letter("a")
+    inner = [book.names.letter(letter) for letter in source.letters[1:]]
+    body = []
+    for index, function in enumerate(source.functions):
+        known = vocabulary.action_names[index] if len(lengths) == 1 else ""
+        label = known if vocabulary.constants.get(known) == index else str(index)
+        call = f"return {function}({', '.join(inner)})"
+        body.extend([call] if index == len(source.functions) - 1 else [f"if {a} == {label}:", f"    {call}"])
+    part = Part(book.names.free("score", "score_of"), "", (), (), (), low=int(source.low.min()), high=int(source.high.max()))
+    says = "the score of an action" if not inner else f"the score of an action: its number {a} of {last.name}, and where"
+    return book.add(Written(part, (a, *inner), tuple(body), says))
+
+
+def _reached(written: Sequence[Written], strategy: str) -> tuple[Written, ...]:
+    """The functions that the strategy calls, directly or not, in their order."""
+    by_name = {function.part.name: function for function in written}
+    found: set[str] = set()
+    left = [name for name in _NAMES.findall(strategy) if name in by_name]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left.extend(other for line in by_name[name].body for other in _NAMES.findall(line) if other in by_name)
+    return tuple(function for function in written if function.part.name in found)
+
+
+def _text(written: Sequence[Written], strategy: str, notes: Mapping[str, str]) -> str:
+    """Tables, functions with their comments, strategy."""
+    lines = [f"{name} = {value}" for function in written for name, value in function.tables]
+    for function in written:
+        for paragraph in notes.get(function.part.name, "").splitlines():
+            lines.extend(f"# {line}" for line in textwrap.wrap(paragraph, _WIDTH))
+        lines.append(f"def {function.part.name}({', '.join(function.parameters)}):")
+        lines.extend(f"    {line}" for line in function.body)
+    return "\n".join([*lines, "def strategy(state) -> action:", strategy]) + "\n"
+
+
+def _note(part: Part, says: str, *, effects: Mapping[str, float], why: str) -> str:
+    """What stands above a function: what it is, its range, what it matters, and whether anybody understands it."""
+    keys = [part.name, *(f"{part.stage}[{unit}]" for unit in part.units[:1] if len(part.units) == 1), part.stage]
+    effect = next((effects[key] for key in keys if key in effects), None)
+    kind = "a flag" if (part.low, part.high) == (0, 1) else f"{part.low:,} to {part.high:,}"
+    touches = "" if effect is None else f"; touches {effect:.3f} of the decisions".replace("0.", ".", 1)
+    lines = [f"{says}; {kind}{touches}"]
+    if why:
+        lines.append(f"called so because {why}")
+    if part.opaque:
+        lines.append(
+            f"OPAQUE: {part.inputs} inputs, {part.weights} weights up to {part.largest_weight}, "
+            f"{part.operations} operations, and no name that evidence speaks for"
+        )
+    return "\n".join(lines)
