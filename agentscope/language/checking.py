@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agentscope.errors import TextError
 from agentscope.language import tree
-from agentscope.language.intervals import Abstract, Scalar, join
+from agentscope.language.intervals import Abstract, Scalar, hull_of_few, join
 from agentscope.language.kinds import ExpressionChecker, fail, member
 from agentscope.language.limits import Limits
 from agentscope.language.narrowing import Names
 from agentscope.language.vocabulary import Vocabulary
 
 
-def check_program(program: tree.Program, limits: Limits) -> frozenset[int]:
+def check_program(program: tree.Program, limits: Limits) -> None:
     """Prove a program sound.
 
-    Returns: the sums (`id` of their nodes) that add decimals: their order counts, so they are never regrouped.
     Raises: TextError: at the part that could go wrong, with what is allowed.
     """
     checker = Checker(program.vocabulary, limits, {function.name: function for function in program.functions})
     checker.read_tables(program)
     checker.function("strategy", (), program.strategy)
-    return frozenset(checker.decimal_sums)
 
 
 def check_expression(
@@ -44,6 +43,7 @@ class Checker(ExpressionChecker):
         super().__init__(vocabulary, limits)
         self.functions = functions
         self.known: dict[tuple[str, tuple[Abstract, ...], bool], Abstract] = {}
+        self.widest: dict[str, tuple[Abstract, ...] | None] = {}
         self.returned: list[Abstract] = []
         self.in_strategy = True
 
@@ -55,8 +55,28 @@ class Checker(ExpressionChecker):
     def function(self, name: str, arguments: tuple[Abstract, ...], node: tree.Node) -> Abstract:
         key = name, arguments, self.dead > 0
         if key not in self.known:
-            self.known[key] = self.returns_of(name, arguments)
+            wider = self._for_wider(name, arguments)
+            self.known[key] = self.returns_of(name, arguments) if wider is None else wider
         return self.known[key]
+
+    def _for_wider(self, name: str, arguments: tuple[Abstract, ...]) -> Abstract | None:
+        """The same for the few arguments of all calls so far together: a unit that has hundreds of callers, each with
+        another bound, is walked a few times. None where that is refused, or where helpers are no tables.
+        """
+        before = self.widest.get(name, arguments)
+        wider = None if self.dead or before is None else hull_of_few(before, arguments, self.limits.tabulated)
+        if wider is None:
+            return None
+        self.widest[name] = wider
+        if (name, wider, False) not in self.known:
+            held = self.returned, self.in_strategy
+            try:
+                self.known[name, wider, False] = self.returns_of(name, wider)
+            except TextError:
+                self.returned, self.in_strategy = held
+                self.dead, self.widest[name] = 0, None
+                return None
+        return self.known[name, wider, False]
 
     def returns_of(self, name: str, arguments: tuple[Abstract, ...]) -> Abstract:
         """The same, whatever is known already."""

@@ -10,6 +10,7 @@ from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.contracting import factors_of
 from agentscope.language.limits import LOOP_AXES, Limits
+from agentscope.language.proving import Plan
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,7 @@ class Cost:
         return 8 * (self.held + self.width * (self.names + 8))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a program is evaluated where limits allow tables: which helpers become one, which sums a matrix product."""
-
-    tabulated: Mapping[str, tree.Tabulation]
-    decimal_sums: frozenset[int]
+_LEAF = Cost(1, 1, 0, 1, 0)
 
 
 class _Counter:
@@ -115,9 +111,9 @@ class _Counter:
                     max(given.depth, called.depth + 1),
                     max(given.loops, called.loops),
                 )
+        held = len(node.items) if isinstance(node, tree.Tuple) else int(isinstance(node, tree.Assign))
         cost = self._together(tuple(tree.children(node)))
-        held = len(node.items) if isinstance(node, tree.Tuple) else isinstance(node, tree.Assign)
-        return replace(cost, names=cost.names + held)
+        return replace(cost, names=cost.names + held) if held else cost
 
     def _axes_of(self, name: str) -> dict[str, int]:
         if self.plan is None or name not in self.plan.tabulated:
@@ -172,6 +168,8 @@ class _Counter:
 
     def _together(self, nodes: Sequence[tree.Node]) -> Cost:
         costs = [self.node(node) for node in nodes]
+        if not costs:
+            return _LEAF
         return Cost(
             1 + sum(cost.operations for cost in costs),
             max((cost.width for cost in costs), default=1),

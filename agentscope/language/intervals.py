@@ -7,6 +7,7 @@ float as long as its magnitude stays below 2^53, so arithmetic among mixed value
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -108,6 +109,21 @@ def hull(values: Sequence[Abstract]) -> Abstract:
     for value in values[1:]:
         result = join(result, value)
     return result
+
+
+def hull_of_few(first: tuple[Abstract, ...], second: tuple[Abstract, ...], most: int) -> tuple[Scalar, ...] | None:
+    """Bounds that hold of either tuple of arguments, all whole numbers or all flags in each place.
+
+    None where an argument is anything else, or where there are more combinations than `most`.
+    """
+    found: list[Scalar] = []
+    for one, other in zip(first, second, strict=True):
+        if not isinstance(one, Scalar) or not isinstance(other, Scalar):
+            return None
+        if one.kind != other.kind or one.kind == "float":
+            return None
+        found.append(Scalar(one.kind, min(one.low, other.low), max(one.high, other.high)))
+    return tuple(found) if math.prod(value.high - value.low + 1 for value in found) <= most else None
 
 
 def combine(operator: str, left: Scalar, right: Scalar) -> Scalar:

@@ -10,13 +10,13 @@ from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.checking import check_expression, check_program
 from agentscope.language.converting import block, expression
-from agentscope.language.costs import Plan, cost_of_expression, cost_of_program, refuse_recursion
+from agentscope.language.costs import cost_of_expression, cost_of_program, refuse_recursion
 from agentscope.language.headers import read_header
 from agentscope.language.limits import STRATEGY_LIMITS, Limits
 from agentscope.language.marks import read_marks
 from agentscope.language.names import Scope, fail, place
 from agentscope.language.printing import lines_of_returns, notes_above
-from agentscope.language.proving import tabulated_helpers
+from agentscope.language.proving import plan_of
 from agentscope.language.scanning import scan
 from agentscope.language.tables import table_value
 from agentscope.language.vocabulary import Vocabulary
@@ -44,11 +44,10 @@ def parse(text: str, vocabulary: Vocabulary, limits: Limits = STRATEGY_LIMITS) -
 
 def _checked(program: tree.Program, limits: Limits) -> tree.Program:
     """The program with its bounds: of all calls where they stand, or with the helpers that become tables."""
-    plan: Plan | None = None
+    plan = None
     if limits.tabulated:
         refuse_recursion(program.functions, limits)
-        decimal_sums = check_program(program, limits)
-        plan = Plan(tabulated_helpers(program, limits), decimal_sums)
+        plan = plan_of(program, limits)
     cost = cost_of_program(program.functions, program.tables, limits, plan)
     if plan is None:
         check_program(program, limits)

@@ -6,14 +6,13 @@ that may be zero) is refused here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agentscope.errors import TextError
 from agentscope.language import tree
 from agentscope.language.checking import Checker
-from agentscope.language.intervals import Abstract, Items, Scalar, hull
+from agentscope.language.intervals import Abstract, Items, Scalar, hull_of_few
 from agentscope.language.kinds import fail
 from agentscope.language.limits import LOOP_AXES, Limits
 from agentscope.language.narrowing import Names
@@ -21,13 +20,30 @@ from agentscope.language.narrowing import Names
 Arguments = tuple[Abstract, ...]
 
 
-def tabulated_helpers(program: tree.Program, limits: Limits) -> dict[str, tree.Tabulation]:
-    """The helpers that are evaluated once for all arguments that they are called with, callees before callers.
+@dataclass(frozen=True)
+class Plan:
+    """How a program is evaluated where limits allow tables.
 
-    Such a helper cannot fail for any of them, takes whole numbers and flags, gives one number, and has at most
-    `limits.tabulated` combinations of arguments. `floor` of what is no number is refused when it comes, in any case.
+    Attributes:
+        tabulated: helpers that are evaluated once for all arguments that they are called with, callees first.
+        decimal_sums: sums (`id` of their nodes) that add decimals: their order counts, so they are never regrouped.
     """
-    return _Tabulator(program, limits).found()
+
+    tabulated: Mapping[str, tree.Tabulation]
+    decimal_sums: frozenset[int]
+
+
+def plan_of(program: tree.Program, limits: Limits) -> Plan:
+    """Prove a program sound, as `check_program` does, and find the helpers that become tables.
+
+    Such a helper cannot fail for any of its arguments, takes whole numbers and flags, gives one number, and has at
+    most `limits.tabulated` combinations of arguments. `floor` of what is no number is refused when it comes, in any
+    case.
+
+    Raises: TextError: as `check_program`.
+    """
+    tabulator = _Tabulator(program, limits)
+    return Plan(tabulator.found(), frozenset(tabulator.open.decimal_sums))
 
 
 @dataclass
@@ -103,7 +119,7 @@ class _Tabulator:
             kind = None if arguments is None else self._kind(name, arguments)
             if arguments is not None and kind is not None:
                 proven[name] = arguments, kind
-            else:
+            else:  # the walk of the strategy, which comes first, checks the whole program
                 for context in self.contexts[name]:
                     self._visit(self.open, name, context)
         reached: dict[str, tuple[str, ...]] = {}
@@ -126,17 +142,13 @@ class _Tabulator:
 
     def _arguments(self, name: str) -> tuple[Scalar, ...] | None:
         """The bounds of each argument over all calls, or None where it is no whole number or there are too many."""
-        whole: list[Scalar] = []
-        for values in zip(*self.contexts[name], strict=True):
-            kinds = {value.kind if isinstance(value, Scalar) else "tuple" for value in values}
-            if kinds not in ({"int"}, {"bool"}):
+        contexts = list(self.contexts[name])
+        whole: tuple[Scalar, ...] | None = None
+        for context in contexts:
+            whole = hull_of_few(contexts[0] if whole is None else whole, context, self.limits.tabulated)
+            if whole is None:
                 return None
-            joined = hull(values)
-            assert isinstance(joined, Scalar)
-            whole.append(joined)
-        combinations = math.prod(given.high - given.low + 1 for given in whole)
-        many = combinations > self.limits.tabulated or len(whole) >= LOOP_AXES
-        return None if many or not self.contexts[name] else tuple(whole)
+        return None if whole is None or len(whole) >= LOOP_AXES else whole
 
     def _kind(self, name: str, arguments: tuple[Scalar, ...]) -> str | None:
         """The kind of what the helper gives, if it surely gives one number for all of these arguments."""

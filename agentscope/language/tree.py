@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from agentscope.language.headers import Header
@@ -318,8 +319,14 @@ class Expression:
 
 def children(node: Any) -> Iterator[Node]:
     """Direct parts of a node, in the order of the text."""
-    for part in fields(node):
-        yield from _nodes(getattr(node, part.name))
+    for part in _parts_of(node.__class__):
+        yield from _nodes(getattr(node, part))
+
+
+@cache
+def _parts_of(kind: type[Node]) -> tuple[str, ...]:
+    """Fields of a record that may hold nodes."""
+    return tuple(part.name for part in fields(kind) if part.name not in ("line", "column", "name", "operator", "kind"))
 
 
 def _nodes(value: Any) -> Iterator[Node]:

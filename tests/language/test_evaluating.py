@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
 
 import gymnasium
@@ -306,3 +307,30 @@ def test_the_scores_behind_an_argmax_are_what_it_compares(env, vocabulary):
     assert scores.argmax(axis=1).tolist() == evaluate(program, bind_state(env), states).actions.tolist()
     tree = parse("def strategy(state):\n    return 1 if lamp() else argmax(actions, key=lambda a: a)\n", vocabulary)
     assert rank_actions(tree, bind_state(env), states) is None
+
+
+def test_floor_is_the_greatest_whole_number_not_above(vocabulary, binding, states):
+    expression = parse_expression("floor(drift() * 4.0)", vocabulary)
+    assert (expression.kind, expression.low, expression.high) == ("int", -(2**53), 2**53)
+    found = evaluate_expression(expression, binding, states)
+    assert found.dtype == np.int64 and found.tolist() == [math.floor(x * 4.0) for x in states["drift"].tolist()]
+    assert (found < 0).any() and (found > 0).any()
+    same = parse_expression("floor(height(0) - 3) + floor(lamp())", vocabulary)
+    assert (same.low, same.high) == (-3, 18)
+    assert (evaluate_expression(same, binding, states) == states["heights"][:, 0] - 3 + states["lamp"]).all()
+    clipped = parse_expression("min(max(floor(drift() * 256.0), -4096), 4096)", vocabulary)
+    assert (clipped.low, clipped.high) == (-4096, 4096)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2.0**53 + 2, -(2.0**54)])
+def test_floor_of_what_is_no_whole_number_is_refused_where_it_is_taken(value, vocabulary, binding, states):
+    few = states[:3].copy()
+    few["drift"], few["lamp"] = (0.5, value, -0.5), (True, False, True)
+    assert evaluate_expression(parse_expression("floor(drift()) if lamp() else 9", vocabulary), binding, few).tolist() == [
+        0, 9, -1,
+    ]  # fmt: skip
+    with pytest.raises(TextError, match=r"line 1, column 5: floor takes decimals between -2\*\*53 and 2\*\*53"):
+        evaluate_expression(parse_expression("1 + floor(drift())", vocabulary), binding, few)
+    few["drift"] = (2.0**53, -(2.0**53), 0.0)
+    found = evaluate_expression(parse_expression("floor(drift())", vocabulary), binding, few)
+    assert found.tolist() == [2**53, -(2**53), 0]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import math
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -28,7 +29,7 @@ class Twin:
         self.env = env
         self.now = None
         self.names = {"argmax": argmax, "count": count, "sum": from_left, "after": self.after}
-        self.names.update(min=min, max=max, any=any, all=all, abs=abs, range=range)
+        self.names.update(min=min, max=max, any=any, all=all, abs=abs, range=range, floor=floor)
         for concept in (*env.concepts, *env.action_concepts):
             self.names[concept.name] = self.reader(concept)
         for name, labels in env.axes.items():
@@ -82,6 +83,13 @@ def count(flags):
     return len([flag for flag in flags if flag])
 
 
+def floor(number):
+    """CPython's, within the bounds that the language sets."""
+    if abs(number) > 2**53:
+        raise OverflowError
+    return math.floor(number)
+
+
 def from_left(numbers):
     """CPython up to 3.11: later versions add floats with compensation."""
     total = 0
@@ -90,7 +98,7 @@ def from_left(numbers):
     return total
 
 
-FAILS = (ZeroDivisionError, ValueError, IndexError)
+FAILS = (ZeroDivisionError, ValueError, IndexError, OverflowError)
 
 
 # texts, typed so that most of them pass the checker
@@ -132,7 +140,7 @@ def whole(draw, names, depth):
     leaves = ["0", "1", "3", "7", "12", "piece()", "east", "wait", *names.ints, *names.ints]
     if depth <= 0:
         return pick(draw, *leaves, f"height({column(draw, names)})")
-    way = draw(st.integers(0, 13))
+    way = draw(st.integers(0, 14))
     a, b = names, depth - 1
     v = f"v{names.fresh}"
     if way == 0:
@@ -162,6 +170,8 @@ def whole(draw, names, depth):
         return f"{pick(draw, 'TABLE', '(4, 0, height(east))')}[{whole(draw, a, b)} % 3]"
     if way == 12 and names.helper:
         return f"helper({whole(draw, a, b)}, {whole(draw, a, b)}) % 40"
+    if way == 13:
+        return f"min(max(floor({number(draw, a, b)}), -50), 50)"
     w = f"w{names.fresh}"
     inner = a.plus(loop=v).plus(act=w)
     return f"sum({whole(draw, inner, b - 1)} % 9 for {v} in columns for {w} in actions)"
