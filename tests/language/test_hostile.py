@@ -309,3 +309,34 @@ def test_a_text_at_its_limits_still_runs(vocabulary, binding, states):
 def test_parsing_executes_nothing_and_loads_no_torch():
     script = "import sys, agentscope.language; assert not {'torch', 'stable_baselines3'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_hostile_decompilation_gives_a_text_error_or_runs(vocabulary, binding, states):
+    ran = 0
+    for text in TEXTS:
+        try:
+            program = parse(text, vocabulary, DECOMPILATION_LIMITS)
+        except TextError:
+            continue
+        ran += 1
+        if program.operations < 500_000:  # the others run too, for seconds
+            evaluate(program, binding, states[:3])
+    assert 0 < ran < 20, "few of them lie within the wider limits"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x, y):\n    return sum(height(0) * i * j for i in range(999) for j in range(999)) + x + y\n"
+        + returning("sum(f(i, j) for i in range(99) for j in range(99)) % 4"),
+        "def f(x, y):\n    return sum(height(i % 3) * height(j % 3) for i in range(30) for j in range(99)) + x + y\n"
+        + returning("sum(f(i, j) for i in range(99) for j in range(99)) % 4"),
+        "def f(x):\n    return max(x % 3 + i % 2 + j + height(0) for i in range(40) for j in range(40))\n"
+        + returning("sum(f(i) for i in range(999)) % 4"),
+        "def f(x):\n    return g(x)\ndef g(x):\n    return f(x)\n" + returning("f(1)"),
+        nested_calls(40, 20),
+    ],
+)
+def test_tables_lie_within_the_limits_of_decompilations(text, vocabulary):
+    with pytest.raises(TextError):
+        parse(text, vocabulary, DECOMPILATION_LIMITS)
