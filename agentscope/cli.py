@@ -30,14 +30,15 @@ def stacked(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-agent_options = stacked(
-    click.argument("agent"),
+environment_options = stacked(
     click.option("--env", "env_id", metavar="MODULE:ID", help="Environment of an SB3 zip, e.g. gymnasium:CartPole-v1."),
     click.option("--env-kwargs", multiple=True, metavar="K:V", help="Argument of the environment; may be repeated."),
     click.option("--concepts", type=click.Path(dir_okay=False), metavar="FILE", help="Your own concepts, as TOML."),
     click.option("--vecnormalize", type=click.Path(dir_okay=False), metavar="FILE", help="Statistics of VecNormalize."),
     click.option("--trust", is_flag=True, help="Load the zip by SB3's own loader, which RUNS code from the file."),
 )
+agent_options = stacked(click.argument("agent"), environment_options)
+agent_options_optional = stacked(click.argument("agent", required=False), environment_options)
 run_options = stacked(
     click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of all draws."),
     click.option("--budget", "budget_name", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
@@ -212,6 +213,55 @@ def compare(
     if fail_below is not None and (reached is None or reached.agreement < fail_below):
         found = "was not measured" if reached is None else f"is {reached.agreement:.4f}"
         session.say(f"bar missed: agreement on the network's states {found}, asked was {fail_below}")
+        context.exit(1)
+
+
+@main.command(
+    help="Print the network as an exact program of whole numbers: simplify it, write its text, prove the two equal.\n\n"
+    f"{AGENT_HELP}\n\nWith --verify RUN a run folder's text is proved again, and no AGENT is named."
+)
+@agent_options_optional
+@click.option("--verify", type=click.Path(file_okay=False), metavar="RUN",
+              help="Prove again what a run folder says, from its zip and its text alone.")
+@click.option("--point", "points", type=click.Choice(["close", "small"]), multiple=True,
+              help="Which simplified network; may be repeated  [default: both]")
+@click.option("--fresh", is_flag=True, help="Teach anew, although simplified networks lie beside the agent.")
+@click.option("--states", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True,
+              help="On how many different states equality is proved, where they cannot be listed.")
+@run_options
+@print_options
+@click.pass_context
+def decompile(
+    context: click.Context, /, *, verify: str | None, points: tuple[str, ...], fresh: bool, states: int, seed: int,
+    as_json: bool, quiet: bool, **options: Any,
+) -> None:
+    from agentscope import pipeline, reports
+
+    session: Session = context.obj.use(as_json=as_json, quiet=quiet)
+    if (options["agent"] is None) == (verify is None):
+        raise click.UsageError("name an AGENT, or a run folder with --verify RUN")
+    if verify is not None:
+        with session.watch() as progress:
+            document = pipeline.verify_run(verify, states=states, seed=seed, progress=progress)
+        _print_document(session, document, title="proved again")
+        context.exit(0 if document["equal"] else 1)
+    opened, folder, budget = _open(session, options)
+    with session.watch() as progress:
+        found = pipeline.decompile_agent(opened, budget, points=points or ("close", "small"), fresh=fresh,
+                                         states=states, seed=seed, progress=progress)
+    report = reports.write_decompilation(
+        folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files
+    )
+    folder.append_log([_command(context), *session.log])
+    if as_json:
+        session.print_json(reports.decompile_document(report))
+    else:
+        from agentscope.reports.decompiled import decompilation_view
+
+        session.show(*decompilation_view(report["decompilation"]))
+        session.say(f"written: {folder.path} ({', '.join(['report.html', 'report.json', *found.files])})")
+    if not found.equal:
+        session.say("not equal: text and simplified network differ, see the table of the proof")
         context.exit(1)
 
 

@@ -28,6 +28,7 @@ _SETTINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyT
     "plane": (("index",), ()),
     "covered": ((), ()),
     "counted": ((), ()),
+    "summed": ((), ()),
     "codes": (("objects", "colours", "states"), ("reach",)),
     "flags": (("objects", "colours", "states"), ("reach",)),
     "planes": (("objects", "colours", "states"), ()),
@@ -49,7 +50,7 @@ class Stage:
 
     Kinds that rearrange: `whole` floors decimals, each times its own power of two, and clamps them; `plane` takes one
     plane of the observation; `covered` is 1 in and below the topmost filled cell of a column; `counted` gives every
-    cell the number of filled cells in its row; `codes` gives each cell of a MiniGrid encoding one number, as it lies or
+    cell the number of filled cells in its row, `summed` every column the number of its filled cells; `codes` gives each cell of a MiniGrid encoding one number, as it lies or
     as the agent sees it (`reach`); `flags` and `planes` give its ids one by one; `lookup` describes each code by a row
     of a table. Kinds that weigh: `dense`; `slide` along columns, the same weights for each; `match` of 4 x 4 patterns
     anywhere in the first four rows (the maximum over positions); `around` in 3 x 3 cells.
@@ -184,6 +185,8 @@ def _shape(stage: Stage, sources: Sequence[tuple[int, ...]]) -> tuple[int, ...] 
             return first[1:]
         case "covered" | "counted" if len(first) == 2:
             return first
+        case "summed" if len(first) == 2:
+            return (1, first[1])
         case "codes" | "flags" if len(first) == 3 and first[0] == 3:
             side = 2 * settings.get("reach", 0) + 1
             cells = side**2 if side > 1 else first[1] * first[2]

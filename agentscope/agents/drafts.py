@@ -14,6 +14,7 @@ from agentscope.errors import UnsupportedAgent
 from agentscope.integers import SEEN, Stage, arrays_of
 
 Reals = dict[str, Float64[np.ndarray, "..."]]
+_BESIDE_COUNTS = 16.0  # what is added to counts shares their scale: fresh units must reach beyond 0, 1 and 2
 READABLE = ("FlattenExtractor", "GridExtractor", "GridConvolutions", "PlacementExtractor")
 
 
@@ -190,6 +191,12 @@ def fresh_draft(
         fan_in = int(np.prod(shape[1:])) if name.endswith((".weight", ".everywhere")) else 0
         spread = (2.0 / fan_in) ** 0.5 if fan_in else 0.3 if name.endswith(".table") else 0.0
         arrays[name] = (torch.randn(shape, generator=generator) * spread).numpy().astype(np.float64)
+    for stage in stages:
+        made = [source for source in stage.sources if f"{source}.weight" in arrays]
+        if 0 < len(made) < len(stage.sources):
+            for source in made:
+                arrays[f"{source}.weight"] *= _BESIDE_COUNTS
+            arrays[f"{stage.name}.everywhere"] /= _BESIDE_COUNTS
     return Draft(tuple(stages), arrays, activation, observation)
 
 

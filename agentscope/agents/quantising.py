@@ -20,10 +20,11 @@ from agentscope.agents.drafts import Draft
 from agentscope.agents.pathways import one_thread
 from agentscope.agents.stages import rearranged, weighed
 from agentscope.errors import BadOption
-from agentscope.integers import SEEN, IntegerNetwork, Stage
+from agentscope.integers import EXACT, SEEN, IntegerNetwork, Stage
 
 _HELD = 0.9999  # share of activations below the highest number that a stage can put out
 _TABLE_BITS = 8  # most that an entry of a table takes: what it describes is read again, with weights
+_CLEAR = 0.8  # of 2**24: biases come on top, and training moves the weights
 _INPUT_BITS = 12  # of decimals that are observed, sign included
 _SHARED = ("weight", "everywhere")  # arrays of one stage that are added up, so that they share one scale
 
@@ -35,13 +36,15 @@ class Precision:
     Attributes:
         weights: of a weight with its sign: 5 bits lie between -15 and 15.
         activations: of what a stage puts out: 8 bits end at 255.
+        widest: of a weight in stages whose sums leave room for it; 0 gives all stages the same.
     """
 
     weights: int = 8
     activations: int = 8
+    widest: int = 0
 
     def __post_init__(self) -> None:
-        if not (2 <= self.weights <= 12 and 1 <= self.activations <= 14):
+        if not (2 <= self.weights <= 12 and self.widest <= 16 and 1 <= self.activations <= 14):
             raise BadOption(
                 f"Weights take 2 to 12 bits and activations 1 to 14, found {self.weights} and {self.activations}."
             )
@@ -67,14 +70,14 @@ def calibrated(
 ) -> tuple[Draft, Scales]:
     """Scales from what the stages put out on these observations; decimals that are observed get theirs in the draft."""
     draft = _with_input_scales(draft, observations)
-    top = 2 ** (precision.weights - 1) - 1
-    out, weights = _exponents(draft, _highest_outputs(draft, observations), precision)
+    highest = {stage.name: 2 ** (_bits(draft, stage, precision) - 1) - 1 for stage in draft.stages}
+    out, weights = _exponents(draft, _highest_outputs(draft, observations), precision, tops=highest)
     stages, exponents, tops = [], {}, {}
     for stage in draft.stages:
         arrays = [name for name in draft.arrays if name.startswith(f"{stage.name}.")]
         if stage.kind == "lookup":
             exponents[f"{stage.name}.table"] = out[stage.name]
-            tops[f"{stage.name}.table"] = 2 ** (min(precision.weights, _TABLE_BITS) - 1) - 1
+            tops[f"{stage.name}.table"] = highest[stage.name]
         if stage.weighs:
             inputs = out[stage.sources[0]]
             for name in arrays:
@@ -83,7 +86,7 @@ def calibrated(
                     own, weights[stage.name]
                 )
                 if own in _SHARED:
-                    tops[name] = top
+                    tops[name] = highest[stage.name]
             if stage is not draft.stages[-1]:
                 shift = inputs + weights[stage.name] - out[stage.name]
                 stage = _clamped(stage, shift, draft.activation, precision)
@@ -91,20 +94,35 @@ def calibrated(
     return draft, Scales(tuple(stages), exponents, tops)
 
 
+def _bits(draft: Draft, stage: Stage, precision: Precision) -> int:
+    """Of the stage's weights: more than asked where its largest sum stays clear of 2**24 even so."""
+    if stage.kind == "lookup":
+        return min(precision.weights, _TABLE_BITS)
+    if not stage.weighs:
+        return precision.weights
+    flat = [array.reshape(len(array), -1) for part in _SHARED
+            if (array := draft.arrays.get(f"{stage.name}.{part}")) is not None]  # fmt: skip
+    weighed_together = float(np.abs(np.concatenate(flat, axis=1)).sum(axis=1).max())
+    units = {one.name for one in draft.stages if one.weighs}
+    reads = 2**precision.activations if units & set(stage.sources) else max(draft.observation)
+    if any(one.kind == "lookup" and one.name in stage.sources for one in draft.stages):
+        reads = 2**_TABLE_BITS
+    for bits in range(precision.widest, precision.weights, -1):
+        if weighed_together * 2.0 ** _exponent(2 ** (bits - 1) - 1, _largest(draft, stage)) * reads < _CLEAR * EXACT:
+            return bits
+    return precision.weights
+
+
 def _exponents(
-    draft: Draft, highest: Mapping[str, float], precision: Precision
+    draft: Draft, highest: Mapping[str, float], precision: Precision, *, tops: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Powers of two of what each stage puts out, and of its weights.
 
     What one reader adds up has one scale. A stage puts out nothing finer than its own sums, which may coarsen what is
     added to it, and with that its readers: so this goes round until nothing changes.
     """
-    bits = {"lookup": min(precision.weights, _TABLE_BITS)}
-    weights = {
-        stage.name: _exponent(2 ** (bits.get(stage.kind, precision.weights) - 1) - 1, _largest(draft, stage))
-        for stage in draft.stages
-        if stage.weighs or stage.kind == "lookup"
-    }
+    weights = {stage.name: _exponent(tops[stage.name], _largest(draft, stage)) for stage in draft.stages
+               if stage.weighs or stage.kind == "lookup"}  # fmt: skip
     wanted = _wanted_exponents(draft, highest, precision)
     while True:
         out = {SEEN: 0}
@@ -114,7 +132,7 @@ def _exponents(
         before = dict(wanted)
         for stage in draft.stages:
             together = [source for source in stage.sources if source in wanted]
-            wanted |= dict.fromkeys(together, min((out[source] for source in together), default=0))
+            wanted |= dict.fromkeys(together, min(out[source] for source in stage.sources))
         if wanted == before:
             return out, weights
 

@@ -30,6 +30,8 @@ def rearranged(stage: Stage, source: torch.Tensor, arrays: Arrays) -> torch.Tens
             return source.cummax(dim=1).values
         case "counted":
             return source.sum(dim=2, keepdim=True).expand_as(source)
+        case "summed":
+            return source.sum(dim=1, keepdim=True)
         case "codes":
             return _codes(stage, source)
         case "flags":

@@ -95,6 +95,8 @@ def _rearranged(network: IntegerNetwork, stage: Stage, source: np.ndarray) -> np
             return np.maximum.accumulate(source, axis=1)
         case "counted":
             return np.broadcast_to(source.sum(axis=2, keepdims=True), source.shape).copy()
+        case "summed":
+            return np.asarray(source.sum(axis=1, keepdims=True, dtype=np.int64))
         case "lookup":
             return network.of(stage.name)["table"][source].reshape(len(source), -1)
         case "codes":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentscope.pipeline.checking import check_file as check_file
     from agentscope.pipeline.comparing import compare_agent as compare_agent
+    from agentscope.pipeline.decompiling import decompile_agent as decompile_agent
     from agentscope.pipeline.examining import parse_for as parse_for
     from agentscope.pipeline.explaining import explain_step as explain_step
     from agentscope.pipeline.inspecting import inspect_agent as inspect_agent
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from agentscope.pipeline.opening import OpenAgent as OpenAgent
     from agentscope.pipeline.opening import open_agent as open_agent
     from agentscope.pipeline.probing import probe_agent as probe_agent
+    from agentscope.pipeline.reproving import verify_run as verify_run
 
 _HOMES = {
     "check_file": "checking",
     "compare_agent": "comparing",
+    "decompile_agent": "decompiling",
     "parse_for": "examining",
     "explain_step": "explaining",
     "inspect_agent": "inspecting",
@@ -35,6 +38,7 @@ _HOMES = {
     "OpenAgent": "opening",
     "open_agent": "opening",
     "probe_agent": "probing",
+    "verify_run": "reproving",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from agentscope import language, rollouts
@@ -25,6 +26,7 @@ class OpenAgent:
         env_id, env_kwargs: as `make_environment` takes them.
         own_concepts: what a user's file added to the environment's concepts (name and sha256 of the file with it).
         labels: states that a user has labelled, to be probed instead of states that the agent visits.
+        home: folder of its card, where simplified networks may lie beside it.
     """
 
     name: str
@@ -35,6 +37,7 @@ class OpenAgent:
     env_kwargs: Mapping[str, Scalar] = field(default_factory=dict)
     own_concepts: language.ConceptFile | None = None
     labels: LabelledStates | None = None
+    home: Path | None = None
 
     @cached_property
     def policy(self) -> rollouts.NetworkPolicy:
@@ -84,4 +87,5 @@ def open_agent(
     if own is not None:
         env = language.extend_environment(env, own)
     labelled = read_labels(labels, env) if labels is not None else None
-    return OpenAgent(source.name, network, env, source.card, chosen, kwargs, own, labelled)
+    home = source.zip_path.parent if source.card is not None else None
+    return OpenAgent(source.name, network, env, source.card, chosen, kwargs, own, labelled, home)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from agentscope import rollouts
-from agentscope.contracts import InspectableEnv, Policy, States, legal_actions_of
+from agentscope.contracts import Policy, States
 from agentscope.integers import IntegerNetwork, read_plan
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
+from agentscope.records import Budget
+from agentscope.verification.proof_states import RandomLegal
 
+LOGITS = 256  # first states on which the spread of logits is compared
 SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
 
 
@@ -23,7 +26,7 @@ class Recipe:
     Attributes:
         point: what it is meant to be: close or small, or a name of its own on the frontier.
         plan: stages of another shape, one line each; empty for those of the network itself.
-        weights, activations: bits.
+        weights, activations, widest: bits, as of `agents.quantising.Precision`.
         updates: of each phase of teaching; before each but the first, states of the student's own are added.
         fan_in, sparsity, rate, hard, exact, batch, equalise: as of `agents.teaching.Lesson`.
         states: to teach on, at most.
@@ -33,6 +36,7 @@ class Recipe:
     plan: tuple[str, ...] = ()
     weights: int = 8
     activations: int = 8
+    widest: int = 0
     updates: tuple[int, ...] = (1_000,)
     fan_in: int = 0
     sparsity: float = 0.0
@@ -42,6 +46,17 @@ class Recipe:
     states: int = 20_000
     equalise: bool = False
     exact: float = 0.0
+
+
+_CLOSE = Recipe("close", weights=10, activations=8, rate=5e-5, hard=0.0, exact=2.0)
+_SMALL = Recipe("small", weights=5, activations=6, rate=2e-3, sparsity=0.7)
+
+
+def recipe_for(point: str, budget: Budget) -> Recipe:
+    """How a point is made of an agent that has no recipe of its own: shorter under `quick`."""
+    recipe = {"close": _CLOSE, "small": _SMALL}[point]
+    phases = (4_000, 4_000) if budget.name == "full" else (800,)
+    return replace(recipe, updates=phases, states=2 * budget.lesson_states)
 
 
 @dataclass(frozen=True)
@@ -60,18 +75,6 @@ class Simplified:
     fitted_on: tuple[str, ...] = ()
 
 
-class ChancePolicy:
-    """Legal actions, each as likely as the next."""
-
-    def __init__(self, env: InspectableEnv, generator: np.random.Generator) -> None:
-        self.env, self.generator = env, generator
-
-    def actions(self, states: States) -> np.ndarray:
-        """One legal action a state."""
-        legal = legal_actions_of(self.env, states)
-        return np.where(legal, self.generator.random(legal.shape), -1.0).argmax(axis=1)
-
-
 def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     """Teach an integer network of the recipe's shape to choose as the agent does.
 
@@ -79,7 +82,6 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     """
     import torch
 
-    from agentscope.agents.deploying import deployed
     from agentscope.agents.drafts import draft_of, fresh_draft
     from agentscope.agents.quantising import Precision
     from agentscope.agents.teaching import Lesson, teach
@@ -88,7 +90,7 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     if recipe.plan:
         generator = torch.Generator().manual_seed(run.number("fresh"))
         draft = fresh_draft(read_plan(recipe.plan), draft.observation, generator)
-    precision = Precision(recipe.weights, recipe.activations)
+    precision = Precision(recipe.weights, recipe.activations, recipe.widest)
     everything = rollouts.enumerated_states(agent.env)
     curves, taught, student = [], None, None
     for phase, updates in enumerate(recipe.updates):
@@ -102,7 +104,7 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
                        progress=run.progress)  # fmt: skip
         draft = taught.draft
         curves.append(taught.curve)
-        student = deployed(taught.network, agent.network, name=f"{agent.name}-{recipe.point}")
+        student = deploy(agent, taught.network, run, name=f"{agent.name}-{recipe.point}")
     assert taught is not None and student is not None
     return Simplified(
         recipe,
@@ -113,6 +115,19 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     )
 
 
+def deploy(agent: OpenAgent, integers: IntegerNetwork, run: Run, *, name: str) -> Any:
+    """The integer network as an agent; scores of a sampled one are scaled to spread about as its original's do."""
+    from agentscope.agents.deploying import deployed
+
+    plain = deployed(integers, agent.network, name=name)
+    if agent.network.algorithm not in rollouts.policies.SAMPLED:
+        return plain
+    states = agent.env.reset(run.streams.episode_seeds("logits", LOGITS))
+    spread = [float(np.std(one.scores(agent.env.observe(states)), axis=1).mean()) for one in (plain, agent.network)]
+    exponent = round(float(np.log2(max(spread[0], 1.0) / max(spread[1], 1e-3))))
+    return deployed(integers, agent.network, name=name, logit_exponent=max(exponent, 0))
+
+
 def _states_to_teach(
     agent: OpenAgent, recipe: Recipe, run: Run, student: Any, *, phase: int
 ) -> tuple[States, np.ndarray]:
@@ -121,7 +136,7 @@ def _states_to_teach(
     if everything is not None:
         return everything.states, everything.episode
     players: dict[str, Policy] = {"network": agent.policy}
-    players["chance"] = ChancePolicy(agent.env, run.streams.generator("simplify.chance"))
+    players["chance"] = RandomLegal(agent.env, run.streams.generator("simplify.chance"))
     if student is not None:
         players["own"] = rollouts.NetworkPolicy(student, agent.env)
     total = sum(SHARES[name] for name in players)

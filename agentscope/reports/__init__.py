@@ -18,8 +18,10 @@ from agentscope.reports.sanitising import plain_text, to_plain
 from agentscope.reports.schema import SCHEMA
 from agentscope.reports.writing import (
     compare_document,
+    decompile_document,
     probe_document,
     write_comparison,
+    write_decompilation,
     write_inspection,
     write_primitives,
 )
@@ -31,6 +33,7 @@ __all__ = [
     "build_report",
     "compare_document",
     "comparison_document",
+    "decompile_document",
     "default_folder",
     "empty_report",
     "environment_record",
@@ -45,6 +48,7 @@ __all__ = [
     "with_pictures",
     "with_primitives",
     "write_comparison",
+    "write_decompilation",
     "write_gist",
     "write_inspection",
     "write_primitives",

@@ -138,6 +138,18 @@ def with_comparison(report: Report, comparison: Comparison) -> Report:
     return finished({**report, "comparisons": rows, "why": why})
 
 
+def with_decompilation(report: Report, block: Mapping[str, Any]) -> Report:
+    """The report with the decompilation entered, in the place of an earlier one."""
+    why = {path: text for path, text in _why_without(report, "decompilation").items() if path != "levels.3"}
+    levels = [row for row in report["levels"] or [] if row["level"] != 3]
+    close = block.get("close") or block.get("small")
+    if report["levels"] is not None and close is not None:
+        network = close["agreement"]["network"]
+        levels.append({"level": 3, "set": "network", "states": network["states"], "agreement": network["agreement"],
+                       "low": network["low"], "high": network["high"]})  # fmt: skip
+    return finished({**report, "decompilation": dict(block), "levels": levels or report["levels"], "why": why})
+
+
 def comparison_document(comparison: Comparison) -> dict[str, Json]:
     """One entry of `comparisons`, as plain JSON."""
     row = {

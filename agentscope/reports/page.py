@@ -16,6 +16,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
+from agentscope.reports.decompiled import decompilation_section
 from agentscope.reports.depth import groups_section, pictures_section
 from agentscope.reports.figures import (
     CONTROLS,
@@ -71,8 +72,8 @@ def report_page(report: Row, pictures: Mapping[str, bytes] | None = None) -> str
     policy += "; base-uri 'none'; form-action 'none'"
     name = escaped(f"{report['agent']['name']} in {report['environment']['id']}")
     sections = (_gist, _strategy, _fidelity, _episodes, _levels, _residual, _frontier, _primitives,
-                partial(pictures_section, files=pictures or {}), groups_section, _findings, _comparisons, _reasons,
-                _run)  # fmt: skip
+                partial(pictures_section, files=pictures or {}), groups_section, decompilation_section, _findings,
+                _comparisons, _reasons, _run)  # fmt: skip
     body = "".join(section(report) for section in sections)
     return f"""<!doctype html>
 <html lang="en">

@@ -29,6 +29,10 @@ td:last-child{white-space:normal}
 th{color:var(--faint);font-weight:500}
 details{margin:10px 0}
 summary{cursor:pointer;color:var(--name)}
+h3{font-size:1rem;margin:1.2rem 0 .3rem}
+.branch{margin-left:1.1rem;border-left:1px solid var(--rule);padding-left:.6rem}
+.branch p,.branch details{margin:3px 0;font-size:13px}
+.opaque{color:var(--warn);font-weight:600}
 button{margin:16px 0;padding:8px 14px;font:inherit;color:var(--ink);background:var(--panel);
 border:1px solid var(--rule);border-radius:6px;cursor:pointer}
 """

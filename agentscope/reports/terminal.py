@@ -11,6 +11,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from agentscope.reports.decompiled import decompilation_view
 from agentscope.reports.figures import (
     CONTROLS,
     FRONTIER_HEAD,
@@ -67,6 +68,8 @@ def _parts(report: Row) -> Iterator[RenderableType]:
         yield primitives_table(report["primitives"])
     if report["groups"]:
         yield from groups_view(report["groups"])
+    if report["decompilation"]:
+        yield from decompilation_view(report["decompilation"])
     if report["findings"]:
         yield findings_table(report["findings"])
     for comparison in report["comparisons"]:

@@ -11,6 +11,7 @@ from agentscope.reports.building import (
     comparison_document,
     finished,
     with_comparison,
+    with_decompilation,
     with_pictures,
     with_primitives,
 )
@@ -70,6 +71,25 @@ def write_primitives(
 def write_comparison(folder: RunFolder, start: Report, comparison: Comparison) -> Report:
     """The comparison, entered into the folder's report, or into `start` where there is none yet."""
     return _finish(folder, with_comparison(folder.report or start, comparison))
+
+
+def write_decompilation(
+    folder: RunFolder, start: Report, block: Mapping[str, Any], files: Mapping[str, bytes]
+) -> Report:
+    """The decompilation, entered into the folder's report, or into `start` where there is none yet.
+
+    Args:
+        files: simplified networks and their texts, by name.
+    """
+    for name, content in files.items():
+        folder.write_bytes(name, content)
+    return _finish(folder, with_decompilation(folder.report or start, block))
+
+
+def decompile_document(report: Report) -> dict[str, Any]:
+    """What `decompile --json` prints: its part of the report."""
+    why = {path: text for path, text in report["why"].items() if path.startswith("decompilation.")}
+    return {"schema": SCHEMA, "agent": report["agent"], "decompilation": report["decompilation"], "why": why}
 
 
 def probe_document(report: Report, primitives: Sequence[Primitive], probes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,184 @@
+"""The decompilation as it is shown: what stays OPAQUE first, then points, proof, call tree and frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from rich.console import RenderableType
+from rich.rule import Rule
+from rich.text import Text
+from rich.tree import Tree
+
+from agentscope.reports.figures import Row, share, shown
+from agentscope.reports.markup import escaped, html_table
+from agentscope.reports.tables import columns_table
+
+POINT_HEAD = ("numbers", "bits", "agreement", "no near-ties", "edited", "all reachable", "return ratio", "95 %")
+PROOF_HEAD = ("states", "disagreements", "functions compared", "failed", "changed by substitution", "leaves proved",
+              "largest sum")  # fmt: skip
+PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "its effect", "naive lines")
+FRONTIER_HEAD = ("shape", "weights", "activations", "numbers", "bits", "agreement", "no near-ties", "regret",
+                 "return ratio", "95 %")  # fmt: skip
+SHOWN = 12  # functions of one stage in the terminal; the page holds all
+NAMED = ("close", "small")
+
+
+def points_of(block: Row) -> list[tuple[str, Row]]:
+    """The named points that were made."""
+    return [(name, block[name]) for name in NAMED if block.get(name)]
+
+
+def point_rows(block: Row) -> list[tuple[str, ...]]:
+    """Each point beside its original: M ~ S, which is measured."""
+    rows = []
+    for name, point in points_of(block):
+        sets = point["agreement"]
+        network = sets.get("network") or {}
+        ends = "-" if point["return_ratio_low"] is None else (
+            f"{point['return_ratio_low']:.3f}-{point['return_ratio_high']:.3f}"
+        )  # fmt: skip
+        rows.append((
+            name + ("" if point["reached"] else " (not reached)"), f"{point['nonzero']:,}", f"{point['bits']:,}",
+            share(network.get("agreement")), share(network.get("without_near_ties")),
+            *(share((sets.get(part) or {}).get("agreement")) for part in ("edited", "reachable")),
+            share(point["return_ratio"]), ends,
+        ))  # fmt: skip
+    return rows
+
+
+def proof_rows(block: Row) -> list[tuple[str, ...]]:
+    """Each point against its own text: S == P, which is exact."""
+    rows = []
+    for name, point in points_of(block):
+        proof, leaves = point["equality"], point["equality"]["leaves"]
+        proved = leaves["table"] + leaves["solver"]
+        rows.append((
+            name, f"{proof['states']:,}", f"{proof['disagreements']:,}", f"{proof['nodes']:,}",
+            f"{proof['nodes_failed']:,}", f"{proof['substituted_changed']:,}",
+            f"{proved:,} of {proved + leaves['untested'] + leaves['failed']:,}", f"2^{proof['largest_sum_bits']:.1f}",
+        ))  # fmt: skip
+    return rows
+
+
+def program_rows(block: Row) -> list[tuple[str, ...]]:
+    """Each text's size beside that of the naive one."""
+    rows = []
+    for name, point in points_of(block):
+        program = point["program"]
+        rows.append((
+            name, f"{program['lines']:,}", f"{len(program['functions']):,}", f"{program['leaves']:,}",
+            f"{program['leaves_in_budget']:,}", f"{program['operations']:,}", f"{len(program['opaque']):,}",
+            share(program["opaque_effect"]), f"{program['naive']['lines']:,}",
+        ))  # fmt: skip
+    return rows
+
+
+def frontier_rows(block: Row) -> list[tuple[str, ...]]:
+    """All simplified networks that were tried, from many bits to few."""
+    return [
+        (row["name"], shown(row["shape"]), str(row["weights"]), str(row["activations"]), f"{row['numbers']:,}",
+         f"{row['bits']:,}", share(row["agreement"]), share(row["clear"]), share(row["regret"]),
+         share(row["return_ratio"]), f"{row['return_ratio_low']:.3f}-{row['return_ratio_high']:.3f}")
+        for row in block.get("frontier") or []
+    ]  # fmt: skip
+
+
+def opaque_line(name: str, point: Row) -> str:
+    """What of a text cannot be opened, and what it decides."""
+    program = point["program"]
+    if not program["opaque"]:
+        return f"{name}: no function is OPAQUE."
+    stages = ", ".join(sorted({row["stage"] for row in program["opaque"]}))
+    effect = "not measured" if program["opaque_effect"] is None else f"{program['opaque_effect']:.2f}"
+    units = sum(len(row["units"]) for row in program["opaque"])
+    return f"{name}: {units} units of {stages} are OPAQUE; share of decisions that change without them: {effect}."
+
+
+def decompilation_view(block: Row) -> Iterator[RenderableType]:
+    """For the terminal: OPAQUE first, then tables, then the call tree of the closest point."""
+    yield Rule(Text("decompilation", style="bold"))
+    for name, point in points_of(block):
+        yield Text(shown(opaque_line(name, point)), style="bold yellow" if point["program"]["opaque"] else "")
+    yield columns_table("simplified network beside its original (measured)", "point", POINT_HEAD, point_rows(block))
+    yield columns_table("text beside the simplified network (exact)", "point", PROOF_HEAD, proof_rows(block))
+    yield columns_table("size of the text", "point", PROGRAM_HEAD, program_rows(block))
+    if block.get("frontier"):
+        yield columns_table("frontier, many bits to few", "name", FRONTIER_HEAD, frontier_rows(block))
+    for name, point in points_of(block)[-1:]:
+        yield Text("")
+        yield call_tree(name, point["program"])
+
+
+def call_tree(name: str, program: Row) -> Tree:
+    """The functions of a text under those that call them; each stands where it is called first."""
+    by_name = {row["name"]: row for row in program["functions"]}
+    tree = Tree(Text(f"strategy ({name})", style="bold"))
+    _grow(tree, program["calls"], by_name, set())
+    return tree
+
+
+def _grow(tree: Tree, calls: Sequence[str], by_name: Mapping[str, Row], seen: set[str]) -> None:
+    fresh = [call for call in dict.fromkeys(calls) if call in by_name and call not in seen]
+    seen.update(fresh)
+    for call in fresh[:SHOWN]:
+        row = by_name[call]
+        style = "yellow" if row["opaque"] else "" if row["in_budget"] else "dim"
+        _grow(tree.add(Text(shown(told(row)), style=style)), row["calls"], by_name, seen)
+    if len(fresh) > SHOWN:
+        tree.add(Text(f"... {len(fresh) - SHOWN} more", style="dim"))
+
+
+def told(row: Row) -> str:
+    """One function in a line: name, budget, bounds, effect."""
+    if row["rows"]:
+        size = f"table of {row['rows']:,}"
+    elif row["stage"]:
+        size = f"{row['inputs']} inputs, {row['weights']} weights up to {row['largest_weight']}"
+    else:
+        size = "reads the observation" if not row["calls"] else "helps others"
+    effect = "" if row["effect"] is None else f", touches {row['effect']:.2f} of decisions"
+    many = f" ({len(row['units'])} units)" if len(row["units"]) > 1 else ""
+    mark = " OPAQUE" if row["opaque"] else ""
+    return f"{row['name']}{many}{mark}: {size}, {row['low']:,} to {row['high']:,}{effect}"
+
+
+def decompilation_section(report: Row) -> str:
+    """The page's part: the same, the call tree as folds."""
+    block = report["decompilation"]
+    if not block or not points_of(block):
+        return ""
+    parts = ["<h2>Decompilation</h2>"]
+    parts += [f"<p class=note>{escaped(opaque_line(name, point))}</p>" for name, point in points_of(block)]
+    parts.append("<h3>Simplified network beside its original: measured</h3>")
+    parts.append(html_table(("point", *POINT_HEAD), point_rows(block)))
+    parts.append("<h3>Text beside the simplified network: exact</h3>")
+    parts.append(html_table(("point", *PROOF_HEAD), proof_rows(block)))
+    parts.append(html_table(("point", *PROGRAM_HEAD), program_rows(block)))
+    if block.get("frontier"):
+        parts.append("<h3>Size against agreement and return</h3>")
+        parts.append(html_table(("name", *FRONTIER_HEAD), frontier_rows(block)))
+    parts += [_folded(name, point["program"]) for name, point in points_of(block)]
+    return "".join(parts)
+
+
+def _folded(name: str, program: Row) -> str:
+    by_name = {row["name"]: row for row in program["functions"]}
+    inner = _branches(program["calls"], by_name, set())
+    return f"<details class=tree><summary>Call tree of the {escape(name)} text</summary>{inner}</details>"
+
+
+def _branches(calls: Sequence[str], by_name: Mapping[str, Any], seen: set[str]) -> str:
+    """The functions that are called here first, each with those that it calls behind a fold."""
+    fresh = [call for call in dict.fromkeys(calls) if call in by_name and call not in seen]
+    seen.update(fresh)
+    items = []
+    for call in fresh:
+        row = by_name[call]
+        mark = " class=opaque" if row["opaque"] else ""
+        note = f"<br><span class=note>{escaped(row['note'])}</span>" if row["note"] else ""
+        inner = _branches(row["calls"], by_name, seen)
+        line = f"<span{mark}>{escaped(told(row))}</span>{note}"
+        items.append(f"<details><summary>{line}</summary>{inner}</details>" if inner else f"<p>{line}</p>")
+    return f"<div class=branch>{''.join(items)}</div>" if items else ""
