@@ -78,7 +78,9 @@ class ExpressionChecker(ABC):
 
         Whoever assumes sets `dead` back in the end.
         """
+        steps = self.steps
         inside = narrowed(condition, names, holds, self.value)
+        self.steps = steps  # a second look at what was walked is no part of the work that is limited
         self.dead += inside is None
         return names if inside is None else inside
 

@@ -104,7 +104,7 @@ class Run(Lanes):
         """Values of a tabulated helper; lanes outside the masks may hold any argument, the others were proved."""
         ranges = self.tabulated[name].ranges
         places = [
-            np.clip(number(given), known.start, known.stop - 1) - known.start
+            np.minimum(np.maximum(number(given), known.start), known.stop - 1) - known.start
             for given, known in zip(arguments, ranges, strict=True)
         ]
         table = self.values_of(name)
