@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from agentscope.decompilation.parts import Part
 from agentscope.errors import ContractBroken
-from agentscope.integers import IntegerNetwork, shapes_of
+from agentscope.integers import SEEN, IntegerNetwork, shapes_of
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,37 @@ class PlacedPart:
 def placed_parts(parts: Sequence[Part], network: IntegerNetwork) -> tuple[PlacedPart, ...]:
     """The functions of a text that stand for units, with their places.
 
-    Raises: ContractBroken: a part names a stage or unit that the network does not have, or its ranges do not fill it.
+    The last arguments are the column, or row and column, and may be some of them; those before count the part's units.
+    A function without arguments before them stands for all of its units, which are equal; one of a `counted` stage may
+    leave out the column, since there it makes no difference.
+
+    Raises: ContractBroken: a part names a stage, unit or place that the network does not have, or leaves out units.
     """
     shapes = shapes_of(network.stages, network.observation)
-    return tuple(_placed(part, shapes) for part in parts if part.stage)
+    return tuple(_placed(part, network, shapes) for part in parts if part.stage)
 
 
-def _placed(part: Part, shapes: Mapping[str, tuple[int, ...]]) -> PlacedPart:
+def _placed(part: Part, network: IntegerNetwork, shapes: Mapping[str, tuple[int, ...]]) -> PlacedPart:
     shape = shapes.get(part.stage)
-    if shape is None or not part.units or any(not 0 <= unit < shape[0] for unit in part.units):
+    if shape is None or part.stage == SEEN or not part.units or any(not 0 <= u < shape[0] for u in part.units):
         what = f"units {list(part.units[:4])} of {part.stage!r}"
         raise ContractBroken(f"Function {part.name!r} stands for {what}, which the network does not have.")
     ranges = tuple(range(*bounds) for bounds in part.ranges)
-    values, units, rest = math.prod(map(len, ranges)), len(part.units), math.prod(shape[1:])
-    places = np.asarray(part.units, dtype=np.int64)[:, None] * rest + np.arange(rest)
-    if values == units * rest:
-        return PlacedPart(part.name, part.stage, ranges, places.reshape(-1, 1))
-    if values == rest:  # equal units
-        return PlacedPart(part.name, part.stage, ranges, places.T.copy())
-    if values == units:  # alike in all columns
-        return PlacedPart(part.name, part.stage, ranges, places)
-    raise ContractBroken(
-        f"Function {part.name!r} gives {values} values for {units} units of {part.stage!r}, each of {rest}: "
-        "they match neither all, nor one unit, nor one number a unit."
+    alike = network.stage(part.stage).kind == "counted" and len(ranges) == 1
+    first = len(ranges) if alike else len(ranges) - len(shape[1:])
+    grid = np.arange(math.prod(shape)).reshape(shape)[list(part.units)].reshape(len(part.units), *shape[1:])
+    units = math.prod(map(len, ranges[: max(first, 0)]))
+    fits = all(
+        0 <= own.start < own.stop <= length for own, length in zip(ranges[max(first, 0) :], shape[1:], strict=False)
     )
+    if first < 0 or not fits or (first and units != len(part.units)):
+        raise ContractBroken(
+            f"Function {part.name!r} takes arguments in {[tuple(bounds) for bounds in part.ranges]}, which do not go "
+            f"over its {len(part.units)} units of {part.stage!r}, each of shape {shape[1:]}."
+        )
+    if alike:
+        return PlacedPart(part.name, part.stage, ranges, grid)
+    columns = (slice(None), *(slice(own.start, own.stop) for own in ranges[first:]))
+    inside = grid[columns].reshape(len(part.units), -1)
+    places = inside.reshape(-1, 1) if first else inside.T.copy()
+    return PlacedPart(part.name, part.stage, ranges, places)

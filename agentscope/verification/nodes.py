@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 from agentscope.contracts import InspectableEnv, Network, ProgressCallback, States, legal_actions_of, no_progress
 from agentscope.errors import ContractBroken, EmptySample
 from agentscope.verification.node_values import NodeText
-from agentscope.verification.proof_states import ProofStates
+from agentscope.verification.proof_sets import ProofStates
 
 SCORES = "scores"
 KEPT = 5  # counterexamples that are kept
@@ -79,8 +79,8 @@ class Equality:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs anywhere."""
-        return not (self.disagreements or self.nodes_failed or self.changed or self.substituted_changed)
+        """Whether something was compared and nothing differs anywhere."""
+        return self.nodes > 0 and not (self.disagreements or self.nodes_failed or self.changed or self.substituted_changed)
 
 
 def verify_nodes(

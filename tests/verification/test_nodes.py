@@ -16,7 +16,7 @@ from agentscope.pipeline import open_agent
 from agentscope.rollouts import NetworkPolicy, Streams
 from agentscope.verification.node_values import NodeText
 from agentscope.verification.nodes import verify_nodes
-from agentscope.verification.proof_states import proof_states
+from agentscope.verification.proof_sets import proof_states
 
 PLAN = (
     "board plane seen index=0",
@@ -149,7 +149,8 @@ def test_a_swapped_name_is_found(world):
 
 @pytest.mark.parametrize("name", ["layer", "score"])
 def test_a_wrong_range_is_found(world, name):
-    parts = [replace(part, ranges=(part.ranges[0], (1, 7))) if part.name == name else part for part in PARTS]
+    wrong = {"layer": (1, 4), "score": (1, 5)}  # the first argument counts the units from 0
+    parts = [replace(p, ranges=(wrong[name], p.ranges[1])) if p.name == name else p for p in PARTS]
     found = checked(world, parts=parts)
     assert not found.equal and found.disagreements == 0
     assert {name for proof in found.stages for name in proof.failed} == {name}
@@ -192,8 +193,10 @@ def test_one_function_for_equal_units_and_one_number_for_a_row_of_columns(world)
 def test_parts_that_do_not_fit_the_network_are_refused(world):
     with pytest.raises(ContractBroken, match="'layer' stands for units"):
         text_of(world, parts=(replace(PARTS[2], units=(0, 1, 3)),))
-    with pytest.raises(ContractBroken, match="gives 15 values for 3 units"):
-        text_of(world, parts=(replace(PARTS[2], ranges=((0, 3), (0, 5))),))
+    with pytest.raises(ContractBroken, match=r"'layer' takes arguments in"):
+        text_of(world, parts=(replace(PARTS[2], ranges=((0, 3), (1, 7))),))
+    with pytest.raises(ContractBroken, match=r"takes arguments in \[\(0, 2\), \(0, 6\)\]"):
+        text_of(world, parts=(replace(PARTS[2], ranges=((0, 2), (0, 6))),))
     agent = open_agent("tetris-small-dqn")
     with pytest.raises(ContractBroken, match="'cell' stands for places of 'board'"):
         verify_nodes(text_of(world), agent.network, world.env, world.states)

@@ -1,0 +1,204 @@
+"""Leaves proved for all inputs: by truth table where they are few, else by a solver, from the text itself.
+
+A leaf is a function whose inputs are the numbers of other units, or of the observation. It is compared with its unit in
+the integer network, clamp(floor((w . x + b) / 2**s + 1/2)), for every combination of inputs within their ranges; what
+the inputs themselves are is the matter of their own leaves, so that all leaves together prove the whole text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Shaped
+
+from agentscope.contracts import ProgressCallback, no_progress
+from agentscope.decompilation.following import Follower
+from agentscope.decompilation.parts import Part
+from agentscope.decompilation.placing import PlacedPart, placed_parts
+from agentscope.decompilation.ranges import bounds
+from agentscope.decompilation.readings import Input, LeafText, Readings
+from agentscope.decompilation.wide import Columns, Unfollowed, Unknowns, Wide
+from agentscope.integers import IntegerNetwork
+from agentscope.language import Program
+
+MOST_ROWS = 65_536  # of a truth table
+EFFORT = 40_000_000  # of the solver, in its own unit of work: the same on every machine
+KEPT = 5  # counterexamples and reasons that are kept
+_FAR = 1e3  # how far out endless inputs are looked at
+
+
+@dataclass(frozen=True)
+class LeafProof:
+    """What was found of one function, for all of its arguments.
+
+    Attributes:
+        how: by truth tables; by the solver (at least once); or `untested`, with the reason under `why`.
+        inputs: of the arguments with most of them; rows: of all truth tables together.
+        differs: inputs for which it gives something else than its unit, with both values; None where it is equal.
+    """
+
+    name: str
+    stage: str
+    how: Literal["table", "solver", "untested"]
+    inputs: int
+    rows: int
+    differs: Mapping[str, Any] | None = None
+    why: str = ""
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is equal for all inputs."""
+        return self.how != "untested" and self.differs is None
+
+
+def prove_leaves(
+    parts: Sequence[Part],
+    program: Program,
+    network: IntegerNetwork,
+    low: Shaped[np.ndarray, "..."],
+    high: Shaped[np.ndarray, "..."],
+    *,
+    progress: ProgressCallback = no_progress,
+) -> dict[str, Any]:
+    """Prove each function that stands for units and that a person could follow.
+
+    Args:
+        parts: all of the text's.
+        low, high: bounds of the observations that are legal.
+    Returns: how many were proved by `table`, by `solver`, are `untested` or `failed`; `rows` of all tables; `differs`
+        and `why`: the first counterexamples and reasons, by function.
+    Raises: ContractBroken: as `placed_parts`. UnsupportedAgent: as `bounds`.
+    """
+    text = LeafText(program, placed_parts(parts, network), network, bounds(network, low, high))
+    wanted = [text.by_name[part.name] for part in parts if part.stage and part.in_budget]
+    found = []
+    for part in wanted:
+        found.append(prove_leaf(text, part))
+        progress("proving leaves", len(found), len(wanted))
+    proved = Counter(leaf.how for leaf in found if leaf.differs is None)
+    differs = {leaf.name: leaf.differs for leaf in found if leaf.differs is not None}
+    whys = {leaf.name: leaf.why for leaf in found if leaf.how == "untested" and leaf.differs is None}
+    return {
+        "table": proved["table"], "solver": proved["solver"], "untested": proved["untested"], "failed": len(differs),
+        "rows": sum(leaf.rows for leaf in found), "differs": _first(differs), "why": _first(whys),
+    }  # fmt: skip
+
+
+def _first(found: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(islice(found.items(), KEPT))
+
+
+def prove_leaf(text: LeafText, part: PlacedPart, *, most_rows: int = MOST_ROWS) -> LeafProof:
+    """Prove one function equal to its units, for all values of its arguments and all inputs within their ranges."""
+    inputs = rows = 0
+    how: Literal["table", "solver", "untested"] = "table"
+    whys = []
+    places = part.places.reshape(*map(len, part.ranges), -1)
+    for index in np.ndindex(*places.shape[:-1]):
+        arguments = tuple(values[place] for values, place in zip(part.ranges, index, strict=True))
+        for place in places[index]:
+            found = _Case(text, part, arguments, int(place)).proof(most_rows)
+            inputs, rows = max(inputs, found.inputs), rows + found.rows
+            if found.differs is not None:
+                return LeafProof(part.name, part.stage, found.how, inputs, rows, found.differs)
+            whys += [found.why] if found.why else []
+            how = "untested" if "untested" in (how, found.how) else "solver" if "solver" in (how, found.how) else how
+    return LeafProof(part.name, part.stage, how, inputs, rows, None, whys[0] if whys else "")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One function with arguments, and one number of its stage."""
+
+    text: LeafText
+    part: PlacedPart
+    arguments: tuple[int, ...]
+    place: int
+
+    def proof(self, most_rows: int) -> LeafProof:
+        """Units count as independent inputs; where that shows a difference, those that the text does not read are
+        computed from what it reads, since a text may leave a step out."""
+        try:
+            found, reads = self._compared(most_rows, None)
+            return found if found.differs is None else self._compared(most_rows, reads)[0]
+        except Unfollowed as reason:
+            return self._found("untested", why=str(reason))
+
+    def _compared(self, most_rows: int, only: frozenset[Input] | None) -> tuple[LeafProof, frozenset[Input]]:
+        """Corners first, which also tell what is read; then all rows, or the solver."""
+        text = self.text
+        corners = Readings(text, Columns(), lambda one: _column(text.ends(one)), only)
+        differs, reads = self._differs(corners)
+        inputs = list(corners.known)
+        rows = math.prod(text.width(one) for one in inputs)
+        if differs is not None:
+            return self._found("table", inputs, 2, differs), reads
+        if rows > most_rows:
+            return self._solved(inputs, only), reads
+        grid = np.indices([int(text.width(one)) for one in inputs]).reshape(len(inputs), max(int(rows), 1))
+        columns = {one: values + int(text.ends(one)[0]) for one, values in zip(inputs, grid, strict=True)}
+        differs, _ = self._differs(Readings(text, Columns(), columns.__getitem__, only))
+        return self._found("table", inputs, int(rows), differs), reads
+
+    def _values(self, readings: Readings) -> tuple[Wide, Wide, frozenset[Input]]:
+        """What the text and the network give, and what the text reads."""
+        follower = Follower(self.text.program, readings.algebra, readings)
+        given = readings.algebra.number(follower.call(self.part.name, self.arguments))
+        reads = frozenset(readings.known)
+        return given, readings.unfolding.own(self.part.stage, self.place), reads
+
+    def _differs(self, readings: Readings) -> tuple[Mapping[str, Any] | None, frozenset[Input]]:
+        """The first row in which they differ."""
+        given, wanted, reads = self._values(readings)
+        values = np.broadcast_arrays(given, wanted, *readings.known.values())
+        wrong = np.flatnonzero(values[0] != values[1])
+        if not len(wrong):
+            return None, reads
+        row = int(wrong[0])
+        numbers = [column.reshape(-1)[row].item() for column in values]
+        return self._example(numbers[0], numbers[1], dict(zip(readings.known, numbers[2:], strict=True))), reads
+
+    def _solved(self, inputs: Sequence[Input], only: frozenset[Input] | None) -> LeafProof:
+        try:
+            algebra = Unknowns()
+        except ImportError:
+            rows = f"more than a truth table of {MOST_ROWS:,} rows holds"
+            return self._found("untested", inputs, why=f"{rows}, and no solver: pip install 'agentscope-rl[solver]'")
+        text = self.text
+
+        def unknown(one: Input) -> Wide:
+            return algebra.unknown(_named(one), whole=text.is_whole(one))
+
+        readings = Readings(text, algebra, unknown, only)
+        given, wanted, _ = self._values(readings)
+        legal = [bound for one, value in readings.known.items() for bound in algebra.bounded(value, *text.ends(one))]
+        values = algebra.difference(given, wanted, legal, effort=EFFORT)
+        if values is None:
+            return self._found("solver", inputs)
+        known = {one: values(value) for one, value in readings.known.items()}
+        return self._found("solver", inputs, differs=self._example(values(given), values(wanted), known))
+
+    def _example(self, given: Any, wanted: Any, inputs: Mapping[Input, Any]) -> Mapping[str, Any]:
+        named = {_named(one): value for one, value in inputs.items()}
+        return {"arguments": list(self.arguments), "text": given, "network": wanted, "inputs": named}
+
+    def _found(
+        self, how: Literal["table", "solver", "untested"], inputs: Sequence[Input] = (), rows: int = 0,
+        differs: Mapping[str, Any] | None = None, why: str = "",
+    ) -> LeafProof:  # fmt: skip
+        return LeafProof(self.part.name, self.part.stage, how, len(inputs), rows, differs, why)
+
+
+def _column(ends: tuple[float, float]) -> np.ndarray:
+    """The two ends of a range as a column; of endless ones, numbers far out."""
+    return np.array([max(ends[0], -_FAR), min(ends[1], _FAR)]) if max(map(abs, ends)) > _FAR else np.array(ends)
+
+
+def _named(one: Input) -> str:
+    return f"{one[0]}[{one[1]}]"
