@@ -78,6 +78,8 @@ def _asked(part: Part, program: Program) -> Part:
         return part
     cut = [(max(start, asked.start), min(stop, asked.stop))
            for (start, stop), asked in zip(part.ranges, tabulation.ranges, strict=True)]  # fmt: skip
+    if any(low >= high for low, high in cut):  # only asked beyond the edges
+        return replace(part, stage="", units=(), ranges=())
     lengths = [stop - start for start, stop in part.ranges]
     inside = tuple(slice(low - start, high - start) for (low, high), (start, _) in zip(cut, part.ranges, strict=True))
     units = np.array(part.units, dtype=np.int64)

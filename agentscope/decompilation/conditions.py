@@ -114,5 +114,3 @@ def _joined(clauses: Sequence[Sequence[str]], outer: str, inner: str) -> str:
     if inner == " or " and len(clauses) > 1:
         written = [f"({text})" if len(clause) > 1 else text for text, clause in zip(written, clauses, strict=True)]
     return outer.join(written)
-
-

@@ -22,7 +22,7 @@ from agentscope.decompilation.walls import Walls, walls_of
 from agentscope.errors import SpaceMismatch
 from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import (
-    DECOMPILATION_LIMITS, Header, Vocabulary, parse, print_program, vocabulary_of, with_cells, write_header,
+    DECOMPILATION_LIMITS, Header, Vocabulary, parse, print_program, vocabulary_of, with_cells,
 )  # fmt: skip
 
 _WIDTH = 98  # of a comment without its mark
@@ -56,13 +56,13 @@ def emit(
     book = _written(network, vocabulary, names)
     strategy = _strategy(book, last, vocabulary, lengths)
     kept = _reached(book.written, strategy)
-    program = parse(_text(kept, strategy, {}), vocabulary, DECOMPILATION_LIMITS)
+    program = parse(_text(kept, strategy), vocabulary, DECOMPILATION_LIMITS)
     parts = sized([written.part for written in kept], program, named=names)
     notes = {part.name: _note(part, written.says, effects=effects or {}, why=_why(part, why))
              for part, written in zip(parts, kept, strict=True)}  # fmt: skip
     parts = tuple(replace(part, note=notes[part.name]) for part in parts)
-    program = parse(write_header(header) + _text(kept, strategy, notes), vocabulary, DECOMPILATION_LIMITS)
-    text = print_program(program)
+    functions = tuple(replace(function, notes=_wrapped(notes.get(function.name, ""))) for function in program.functions)
+    text = print_program(replace(program, header=header, functions=functions))
     return Decompilation(text, parse(text, vocabulary, DECOMPILATION_LIMITS), parts, dict(why))
 
 
@@ -93,6 +93,20 @@ def _written(network: IntegerNetwork, vocabulary: Vocabulary, names: Mapping[str
         layer = layer_of(network, stage, sources, shapes)
         write = write_table if stage.name in tabled else write_units
         book.sources[stage.name] = write(book, layer, ranges)
+    return book
+
+
+def reading_book(network: IntegerNetwork, vocabulary: Vocabulary) -> Book:
+    """Only the functions that read the observation, without walls.
+
+    Raises: UnsupportedAgent: no concept of the environment shows what the network observes.
+    """
+    eye, book = eye_of(vocabulary, network.observation), Book(Names(vocabulary))
+    for stage in network.stages:
+        if SEEN in stage.sources and (stage.weighs or stage.kind in ("covered", "counted")):
+            book.sources.setdefault(SEEN, _seen(book, eye))
+        if not stage.weighs:
+            book.sources[stage.name] = write_reader(book, network, stage, eye)
     return book
 
 
@@ -140,8 +154,12 @@ def _any_score(book: Book, last: Stage, vocabulary: Vocabulary, lengths: tuple[i
         label = known if vocabulary.constants.get(known) == index else str(index)
         call = f"return {function}({', '.join(inner)})"
         body.extend([call] if index == len(source.functions) - 1 else [f"if {a} == {label}:", f"    {call}"])
-    part = Part(book.names.free("score", "score_of"), "", (), (), (), low=int(source.low.min()), high=int(source.high.max()))
-    says = "the score of an action" if not inner else f"the score of an action: its number {a} of {last.name}, and where"
+    part = Part(
+        book.names.free("score", "score_of"), "", (), (), (), low=int(source.low.min()), high=int(source.high.max())
+    )
+    says = (
+        "the score of an action" if not inner else f"the score of an action: its number {a} of {last.name}, and where"
+    )
     return book.add(Written(part, (a, *inner), tuple(body), says))
 
 
@@ -158,15 +176,22 @@ def _reached(written: Sequence[Written], strategy: str) -> tuple[Written, ...]:
     return tuple(function for function in written if function.part.name in found)
 
 
-def _text(written: Sequence[Written], strategy: str, notes: Mapping[str, str]) -> str:
-    """Tables, functions with their comments, strategy."""
+def _text(written: Sequence[Written], strategy: str) -> str:
+    """Tables, functions, strategy."""
     lines = [f"{name} = {value}" for function in written for name, value in function.tables]
-    for function in written:
-        for paragraph in notes.get(function.part.name, "").splitlines():
-            lines.extend(f"# {line}" for line in textwrap.wrap(paragraph, _WIDTH))
-        lines.append(f"def {function.part.name}({', '.join(function.parameters)}):")
-        lines.extend(f"    {line}" for line in function.body)
-    return "\n".join([*lines, "def strategy(state) -> action:", strategy]) + "\n"
+    functions = "".join(map(function_text, written))
+    return "".join(f"{line}\n" for line in lines) + functions + f"def strategy(state) -> action:\n{strategy}\n"
+
+
+def function_text(written: Written) -> str:
+    """One function, without its comment."""
+    body = "".join(f"    {line}\n" for line in written.body)
+    return f"def {written.part.name}({', '.join(written.parameters)}):\n{body}"
+
+
+def _wrapped(note: str) -> tuple[str, ...]:
+    """The lines of a comment, each as long as the page is wide."""
+    return tuple(line for paragraph in note.splitlines() for line in textwrap.wrap(paragraph, _WIDTH))
 
 
 def _note(part: Part, says: str, *, effects: Mapping[str, float], why: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from agentscope.decompilation.terms import Field, Group, groups_of, written_sum
 from agentscope.integers import PATTERN, IntegerNetwork, Stage
 
 MANY_TERMS = 24  # a stage whose units have more terms than this on average is far above the budget
+LONG = 76  # a sum of more characters stands on a line of its own
 SPARSE = 0.2  # below this share of weights that are not zero, writing out the others is shorter than a table
 Shapes = Mapping[str, tuple[int, ...]]
 _LETTERS = {"dense": (), "match": (), "slide": ("c",), "around": ("r", "c")}  # parameters of a unit's function
@@ -90,7 +92,9 @@ def _reading(source: Source, weights: np.ndarray, bases: tuple[str, ...], firsts
         low, high = np.minimum(low, wall), np.maximum(high, wall)
     spread = (slice(None), *[None] * len(places))
     shape = weights.shape[1:]
-    return Field(source, weights, bases, firsts, np.broadcast_to(low[spread], shape), np.broadcast_to(high[spread], shape))
+    return Field(
+        source, weights, bases, firsts, np.broadcast_to(low[spread], shape), np.broadcast_to(high[spread], shape)
+    )
 
 
 def of_unit(reading: Field, unit: int) -> Field:
@@ -98,20 +102,18 @@ def of_unit(reading: Field, unit: int) -> Field:
     return replace(reading, weights=reading.weights[unit])
 
 
-def finished(stage: Stage, total: str, bounds: tuple[int, int], *, flat: bool = True) -> str:
+def finished(stage: Stage, total: str, bounds: tuple[int, int], *, halved: int = 0) -> str:
     """A sum, the rounding's half in its constant, after scale and clamp; a clamp that never acts is left out.
 
     Args:
         bounds: of the sum without that half.
+        halved: how often the sum was halved already.
     """
     if "shift" not in stage.settings:
         return total
     shift, low, high = (stage.settings[name] for name in ("shift", "low", "high"))
-    half = half_of(stage)
-    text = total
-    if shift:
-        text = f"({total}) // {2**shift}" if not flat else f"{total} // {2**shift}"
-    first, last = ((bound + half) >> shift for bound in bounds)
+    first, last = ((bound + half_of(stage)) >> shift for bound in bounds)
+    text = total if shift == halved else f"{total} // {2 ** (shift - halved)}"
     if first < low:
         text = f"max({text}, {low})"
     return f"min({text}, {high})" if last > high else text
@@ -128,13 +130,13 @@ def write_units(book: Book, layer: Layer, ranges: Ranges) -> Source:
     variables = tuple(book.names.letter(letter) for letter in layer.letters)
     for unit in range(len(layer.bias)):
         fields = [of_unit(reading, unit) for reading in layer.readings]
-        value, flag, size = _unit(book, layer, unit, fields, ranges)
+        lines, flag, size = _unit(book, layer, unit, fields, ranges)
         wanted = book.known.get(f"{stage.name}[{unit}]", f"{stage.name}_{unit}")
         name = book.names.free(wanted, f"{stage.name}_unit_{unit}")
         walls = book.walls.get(stage.name, {})
         own = {unit: walls[unit]} if unit in walls else {}
         flag = flag and set(own.values()) <= {0, 1}
-        body, _ = walled(book, [f"return {value}"], own, list(variables), layer.lengths, flag=flag, name=name)
+        body, _ = walled(book, lines, own, list(variables), layer.lengths, flag=flag, name=name)
         part = replace(size, name=name, units=(unit,))
         told = f"{stage.name}[{unit}] of the network{_each(layer)}"
         made.append(book.add(Written(part, variables, body, told)))
@@ -148,26 +150,27 @@ def _each(layer: Layer) -> str:
     return {"slide": " in column c", "around": " in row r, column c"}.get(layer.stage.kind, "")
 
 
-def _unit(book: Book, layer: Layer, unit: int, fields: Sequence[Field], ranges: Ranges) -> tuple[str, bool, Part]:
-    """The value of one unit, whether it is a flag, and its size."""
+def _unit(book: Book, layer: Layer, unit: int, fields: Sequence[Field], ranges: Ranges) -> tuple[list[str], bool, Part]:
+    """The lines that give one unit's value, whether it is a flag, and its size."""
     stage = layer.stage
     groups = [group for field in fields for group in groups_of(field, book.names)]
     bias = int(layer.bias[unit])
-    value = _summed(book, layer, groups, bias, _bounds(ranges, stage, unit))
+    lines = _body(book, layer, groups, bias, _bounds(ranges, stage, unit))
     flag = False
     if stage.kind != "match":
         short = condition_of(stage, fields, bias, book.names)
-        if short is not None and len(short.text) < len(value):
-            value, flag = short.text, short.flag
+        if short is not None and len(short.text) < sum(map(len, lines)):
+            lines, flag = [f"return {short.text}"], short.flag
+    halved = _twos(stage, groups)
     rows = 1
     for field in fields:
         rows *= field.rows(MOST_ROWS)
     clamped = "shift" in stage.settings
     low, high = ranges.low[stage.name][unit], ranges.high[stage.name][unit]
-    return value, flag, Part(
+    return lines, flag, Part(
         name="", stage=stage.name, units=(), ranges=tuple((0, length) for length in layer.lengths[1:]), calls=(),
         inputs=sum(int(np.count_nonzero(field.weights)) for field in fields), weights=len(groups),
-        largest_weight=max((abs(group.weight) for group in groups), default=0),
+        largest_weight=max((abs(group.weight) >> halved for group in groups), default=0),
         nonlinearities=int(clamped) + (stage.kind == "match"), rows=rows if rows <= MOST_ROWS else 0,
         low=int(low.min()), high=int(high.max()),
     )  # fmt: skip
@@ -178,22 +181,37 @@ def _bounds(ranges: Ranges, stage: Stage, unit: int | None) -> tuple[int, int]:
     return (int(low.min()), int(high.max())) if unit is None else (int(low[unit].min()), int(high[unit].max()))
 
 
-def _summed(book: Book, layer: Layer, groups: Sequence[Group], bias: int, bounds: tuple[int, int]) -> str:
-    constant = bias + half_of(layer.stage)
-    if layer.stage.kind != "match":
-        total = written_sum(groups, constant)
-        return finished(layer.stage, total, bounds, flat=_is_flat(groups, constant))
-    p, places = book.names.letter("p"), layer.readings[0].source.lengths[1] + PATTERN - 1
-    if not groups:
-        return finished(layer.stage, str(constant), bounds, flat=True)
-    best = f"max({written_sum(groups, 0)} for {p} in range({places}))"
-    total = best if not constant else f"{best} {'-' if constant < 0 else '+'} {abs(constant)}"
-    return finished(layer.stage, total, bounds, flat=not constant)
+def _body(book: Book, layer: Layer, groups: Sequence[Group], bias: int, bounds: tuple[int, int]) -> list[str]:
+    """The lines that give one unit's value: its sum on a line of its own where it is long."""
+    stage = layer.stage
+    halved = _twos(stage, groups)
+    groups = [replace(group, weight=group.weight >> halved) for group in groups]
+    constant = (bias + half_of(stage)) >> halved
+    if stage.kind == "match" and groups:
+        p, places = book.names.letter("p"), layer.readings[0].source.lengths[1] + PATTERN - 1
+        groups = [Group(1, f"max({written_sum(groups, 0)} for {p} in range({places}))", places, False)]
+    total = written_sum(groups, constant)
+    single = len(groups) + bool(constant) <= 1 and all(group.weight == 1 for group in groups)
+    return rounded(book, stage, total, bounds, halved=halved, single=single)
 
 
-def _is_flat(groups: Sequence[Group], constant: int) -> bool:
-    """Whether the written sum is one call or number, so that it needs no bracket."""
-    return (not groups) or (len(groups) == 1 and constant == 0 and groups[0].weight == 1)
+def rounded(book: Book, stage: Stage, total: str, bounds: tuple[int, int], *, halved: int, single: bool) -> list[str]:
+    """A sum and what becomes of it, on two lines where the sum is long.
+
+    Args:
+        single: whether the sum needs no bracket.
+    """
+    if len(total) <= LONG or "shift" not in stage.settings:
+        divided = stage.settings.get("shift", 0) > halved and not single
+        return [f"return {finished(stage, f'({total})' if divided else total, bounds, halved=halved)}"]
+    name = book.names.letter("total")
+    return [f"{name} = {total}", f"return {finished(stage, name, bounds, halved=halved)}"]
+
+
+def _twos(stage: Stage, groups: Sequence[Group]) -> int:
+    """How often all weights and the scale can be halved: floor(floor(x / a) / b) is floor(x / (a b))."""
+    common = math.gcd(*(group.weight for group in groups))
+    return min(stage.settings.get("shift", 0), (common & -common).bit_length() - 1) if common else 0
 
 
 def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
@@ -215,16 +233,18 @@ def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
         terms = [f"max({term} for {p} in range({places}))" for term in terms]
         constant += f" + {half_of(stage)}" if half_of(stage) else ""
     total = " + ".join([*terms, constant])
-    value = finished(stage, total, _bounds(ranges, stage, None), flat=False)
+    lines = rounded(book, stage, total, _bounds(ranges, stage, None), halved=0, single=False)
     walls = book.walls.get(stage.name, {})
-    body, more = walled(book, [f"return {value}"], walls, list(variables), layer.lengths, name=name)
+    body, more = walled(book, lines, walls, list(variables), layer.lengths, name=name)
     sizes = [_unit(book, layer, unit, [of_unit(reading, unit) for reading in layer.readings], ranges)[2]
              for unit in range(len(layer.bias))]  # fmt: skip
     part = _largest(sizes, name, layer)
     says = f"unit {k} of {stage.name} of the network{_each(layer)}"
     book.add(Written(part, variables, body, says, (*tables, *more)))
     low, high = ranges.low[stage.name].reshape(layer.lengths), ranges.high[stage.name].reshape(layer.lengths)
-    return Source(stage.name, tuple(map(range, layer.lengths)), _AXES[stage.kind], (name,), (False,), low, high, whole=name)
+    return Source(
+        stage.name, tuple(map(range, layer.lengths)), _AXES[stage.kind], (name,), (False,), low, high, whole=name
+    )
 
 
 def _largest(sizes: Sequence[Part], name: str, layer: Layer) -> Part:

@@ -9,7 +9,21 @@ from agentscope.language import Vocabulary
 from agentscope.language.limits import IDENTIFIER_LENGTH
 from agentscope.language.vocabulary import RESERVED
 
-LETTERS = ("a", "c", "d", "e", "i", "j", "k", "p", "q", "r", "x", "y")  # parameters and loop variables of our texts
+LETTERS = (
+    "a",
+    "c",
+    "d",
+    "e",
+    "i",
+    "j",
+    "k",
+    "p",
+    "q",
+    "r",
+    "x",
+    "y",
+    "total",
+)  # parameters and loop variables of our texts
 OBJECTS = ("unseen", "empty", "wall", "floor", "door", "key", "ball", "box", "goal", "lava", "agent")  # MiniGrid's ids
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
 

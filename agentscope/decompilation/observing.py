@@ -229,4 +229,3 @@ def _ids(book: Book, stage: Stage, eye: Eye, *, first: bool) -> Source:
     letters = ("i", *at.letters) if first else (*at.letters, "i")
     low, high = np.zeros(lengths, dtype=np.int64), np.ones(lengths, dtype=np.int64)
     return Source(stage.name, ranges, letters, tuple(made), (True,) * ids, low, high, by=0 if first else 2)
-

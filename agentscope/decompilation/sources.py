@@ -103,9 +103,7 @@ def literal(values: np.ndarray | Sequence[int]) -> str:
 
 def edges(variables: Sequence[str], lengths: Sequence[int]) -> str:
     """The condition that a place lies outside."""
-    return " or ".join(
-        f"{name} < 0 or {name} > {length - 1}" for name, length in zip(variables, lengths, strict=True)
-    )
+    return " or ".join(f"{name} < 0 or {name} > {length - 1}" for name, length in zip(variables, lengths, strict=True))
 
 
 def around(body: Sequence[str], outside: str, condition: str) -> tuple[str, ...]:
@@ -114,9 +112,8 @@ def around(body: Sequence[str], outside: str, condition: str) -> tuple[str, ...]
 
 
 def beside(book: Book, source: Source, wall: Mapping[int, int], reader: str) -> Source:
-    """The source as one reader sees it, who finds something else beyond its edges than others: functions of their own."""
+    """The source as one reader sees it, who finds other values beyond its edges: functions of their own."""
     inner = [book.names.letter(letter) for axis, letter in enumerate(source.letters) if axis != source.by]
-    lengths = tuple(length for axis, length in enumerate(source.lengths) if axis != source.by)
     made = []
     for index, name in enumerate(source.functions):
         own = dict(wall) if source.by is None else {index: wall[index]} if index in wall else {}
@@ -124,7 +121,9 @@ def beside(book: Book, source: Source, wall: Mapping[int, int], reader: str) -> 
         body, tables = walled(book, [f"return {name}({', '.join(inner)})"], own, inner, source.lengths, name=as_read)
         low, high = min([int(source.low.min()), *own.values()]), max([int(source.high.max()), *own.values()])
         part = Part(as_read, "", (), (), (), 1, low=low, high=high)
-        made.append(book.add(Written(part, tuple(inner), body, f"{name} as {reader} finds it beyond the edges", tables)))
+        made.append(
+            book.add(Written(part, tuple(inner), body, f"{name} as {reader} finds it beyond the edges", tables))
+        )
     whole = made[0] if source.by is None else ""
     return replace(source, functions=tuple(made), flags=(False,) * len(made), whole=whole)
 
