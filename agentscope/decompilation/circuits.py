@@ -124,7 +124,12 @@ def circuit_of(network: IntegerNetwork, rearranged: Mapping[str, Shaped[np.ndarr
     shapes = shapes_of(network.stages, network.observation)
     outputs: dict[str, list[_Steps]] = {}
     for source, values in rearranged.items():
-        outputs[source] = _cells(circuit, source, values, shapes)
+        places, before = places_of(network, source, shapes[source]), ()
+        if source != SEEN and network.stage(source).kind == "plane":  # its cells are those of what is seen
+            source_of, before = SEEN, (network.stage(source).settings["index"],)
+        else:
+            source_of = source
+        outputs[source] = _cells(circuit, source_of, values, places, before)
     for stage in network.stages:
         if not stage.weighs:
             continue
@@ -136,13 +141,26 @@ def circuit_of(network: IntegerNetwork, rearranged: Mapping[str, Shaped[np.ndarr
     return circuit
 
 
-def _cells(circuit: Circuit, source: str, values: np.ndarray, shapes: Mapping[str, tuple[int, ...]]) -> list[_Steps]:
+def places_of(network: IntegerNetwork, source: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """How the numbers of a source are counted: looked-up cells by row, column and channel, all others as they lie."""
+    if source == SEEN or network.stage(source).kind != "lookup":
+        return shape
+    stage = network.stage(source)
+    reach = network.stage(stage.sources[0]).settings.get("reach", 0)
+    sides = (2 * reach + 1, 2 * reach + 1) if reach else network.observation[1:]
+    return (*sides, stage.settings["channels"])
+
+
+def _cells(
+    circuit: Circuit, source: str, values: np.ndarray, shape: tuple[int, ...], before: tuple[int, ...]
+) -> list[_Steps]:
     """Every cell of a source as an atom; all bounds are those of the whole array."""
     flat = values.reshape(len(values), -1).astype(np.int64)
     low, high = min(int(flat.min()), 0), int(flat.max())
     found = []
-    for place, indices in enumerate(np.ndindex(*shapes[source])):
-        atom = circuit.number(Atom("cell", source, tuple(map(int, indices))), low, high, flat[:, place])
+    for place, indices in enumerate(np.ndindex(*shape)):
+        where = (*before, *map(int, indices))
+        atom = circuit.number(Atom("cell", source, where), low, high, flat[:, place])
         found.append(_Steps(low, {atom: np.ones(high - low, dtype=np.int64)}))
     return found
 
@@ -253,7 +271,7 @@ def _sum(circuit: Circuit, terms: Mapping[int, int]) -> tuple[int, int]:
     weights = np.array(list(terms.values()))
     factor = int(np.gcd.reduce(weights))
     positive = int((weights > 0).sum())
-    if 2 * positive < len(weights) or (2 * positive == len(weights) and weights[0] < 0):
+    if 2 * positive < len(weights) or (2 * positive == len(weights) and weights[-1] < 0):
         factor = -factor
     shared = {atom: weight // factor for atom, weight in terms.items()}
     if len(shared) == 1:
