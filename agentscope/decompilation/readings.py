@@ -51,6 +51,26 @@ class LeafText:
         return {(part.stage, int(place)): int(copies[0])
                 for part in self.parts for copies in part.places for place in copies}  # fmt: skip
 
+    @cached_property
+    def bases(self) -> frozenset[Input]:
+        """The inputs of which all numbers are made that functions stand for."""
+        return frozenset(self.base(*one) for one in self.first_of)
+
+    def base(self, stage: str, place: int) -> Input:
+        """The input that a number is, or is made of: of flags the id, of a table's row the code."""
+        kind = "" if stage == SEEN else self.network.stage(stage).kind
+        if kind in ("flags", "planes"):
+            which, _, cell = self.id_at(stage, place)
+            return f"{stage}:{KINDS[which]}", cell
+        if kind == "lookup":
+            source = self.network.stage(stage)
+            return self.base(source.sources[0], place // source.settings["channels"])
+        return stage, self.first_of.get((stage, place), place)
+
+    def id_at(self, stage: str, place: int) -> tuple[int, int, int]:
+        """As `unfolding.id_at`."""
+        return id_at(self.network.stage(stage), place, math.prod(self.shapes[stage][1:]))
+
     def place_of(self, name: str, arguments: tuple[int, ...]) -> Input | None:
         """The number that a call gives; None where the function, or this argument of it, stands for none."""
         part = self.by_name.get(name)
@@ -131,7 +151,7 @@ class Readings:
         """For the unit: a number of its sources."""
         if stage == SEEN:
             return self.at(stage, place)
-        if (stage, place) in self.text.first_of and (self.only is None or self._base(stage, place) in self.only):
+        if self.text.base(stage, place) in (self.text.bases if self.only is None else self.only):
             return self.at(stage, place)
         try:
             return self.unfolding.own(stage, place)
@@ -145,27 +165,12 @@ class Readings:
             source = self.text.network.stage(stage)
             cell, channel = divmod(place, source.settings["channels"])
             table = self.text.network.of(stage)["table"][:, channel].tolist()
-            return self.algebra.picked(table, self._input(self._base(source.sources[0], cell)))
-        value = self._input(self._base(stage, place))
+            return self.algebra.picked(table, self._input(self.text.base(source.sources[0], cell)))
+        value = self._input(self.text.base(stage, place))
         if kind in ("flags", "planes"):
-            _, which, _ = self._id(stage, place)
+            _, which, _ = self.text.id_at(stage, place)
             return self.algebra.number(self.algebra.compare("==", value, which))
         return value
-
-    def _base(self, stage: str, place: int) -> Input:
-        """The input that a number is, or is made of."""
-        kind = "" if stage == SEEN else self.text.network.stage(stage).kind
-        if kind in ("flags", "planes"):
-            which, _, cell = self._id(stage, place)
-            return f"{stage}:{KINDS[which]}", cell
-        if kind == "lookup":
-            source = self.text.network.stage(stage)
-            return self._base(source.sources[0], place // source.settings["channels"])
-        return stage, self.text.first_of.get((stage, place), place)
-
-    def _id(self, stage: str, place: int) -> tuple[int, int, int]:
-        shape = self.text.shapes[stage]
-        return id_at(self.text.network.stage(stage), place, math.prod(shape[1:]))
 
     def _input(self, one: Input) -> Wide:
         if one not in self.known:
