@@ -1,8 +1,8 @@
 """Units that weigh flags and take two values, written as the condition that they are.
 
 A sum of weighed flags grows or falls with each of them, and rounding and clamping keep the order of numbers. Such a
-condition has one shortest form of each kind (Quine, *The problem of simplifying truth functions*, 1952): the `or` of its
-minimal sets of flags that suffice, and the `and` of its minimal sets of which one flag must hold.
+condition has one shortest form of each kind (Quine, *The problem of simplifying truth functions*, 1952): the `or` of
+its minimal sets of flags that suffice, and the `and` of its minimal sets of which one flag must hold.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def condition_of(stage: Stage, fields: Sequence[Field], bias: int, names: Names)
 def minimal_sets(
     holds: Bool[np.ndarray, "rows"], rising: Bool[np.ndarray, "flags"], *, suffices: bool
 ) -> list[tuple[int, ...]]:
-    """Minimal sets of flags that suffice for a monotone condition, or (`suffices=False`) of which one must be as it needs.
+    """Minimal sets of flags that suffice for a monotone condition, or (`suffices=False`) of which one must help.
 
     Args:
         holds: the condition in each of the 2**flags rows, flag i being bit i of the row's number.
@@ -94,7 +94,7 @@ def _reads_flags(field: Field) -> bool:
 
 def _single_terms(field: Field, names: Names) -> list[tuple[int, str, bool]]:
     """Weight, call and whether it gives a flag, of each value that is read; loops are taken apart."""
-    found = []
+    found: list[tuple[int, str, bool]] = []
     for place in np.argwhere(field.weights != 0):
         alone = np.zeros_like(field.weights)
         alone[tuple(place)] = field.weights[tuple(place)]

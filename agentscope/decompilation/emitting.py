@@ -22,7 +22,13 @@ from agentscope.decompilation.walls import Walls, walls_of
 from agentscope.errors import SpaceMismatch
 from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import (
-    DECOMPILATION_LIMITS, Header, Vocabulary, parse, print_program, vocabulary_of, with_cells,
+    DECOMPILATION_LIMITS,
+    Header,
+    Vocabulary,
+    parse,
+    print_program,
+    vocabulary_of,
+    with_cells,
 )  # fmt: skip
 
 _WIDTH = 98  # of a comment without its mark

@@ -250,8 +250,9 @@ def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
 def _largest(sizes: Sequence[Part], name: str, layer: Layer) -> Part:
     """The size of the largest unit stands for all."""
     worst = max(sizes, key=lambda size: (size.inputs, size.weights))
+    rows = 0 if any(not size.rows for size in sizes) else worst.rows
     return replace(
-        worst, name=name, units=tuple(range(len(sizes))), rows=0 if any(not size.rows for size in sizes) else worst.rows,
+        worst, name=name, units=tuple(range(len(sizes))), rows=rows,
         ranges=tuple((0, length) for length in layer.lengths), largest_weight=max(s.largest_weight for s in sizes),
         low=min(size.low for size in sizes), high=max(size.high for size in sizes),
     )  # fmt: skip

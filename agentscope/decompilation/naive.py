@@ -147,10 +147,11 @@ def naive_functions(network: IntegerNetwork, book: Book) -> Iterator[NaiveFuncti
 def _calls(book: Book, network: IntegerNetwork, source: str, shape: tuple[int, ...]) -> np.ndarray:
     """The call that gives each number of a stage, in its shape."""
     found = np.empty(int(np.prod(shape)), dtype=object)
+    no_arguments: tuple[int, ...] = ()
     known = book.sources.get(source)
     for flat in range(len(found)):
         if known is None:
-            found[flat] = (f"{source}_{flat}", ())
+            found[flat] = (f"{source}_{flat}", no_arguments)
             continue
         place = np.unravel_index(flat, known.lengths)
         inner = [axis for axis in range(len(place)) if axis != known.by]
@@ -171,20 +172,28 @@ def _of_stage(
     elif stage.kind == "match":
         yield from _matches(stage, weight, bias + half, calls[0])
     elif stage.kind == "around":
-        padded = np.pad(calls[0], ((0, 0), (1, 1), (1, 1)), constant_values=None)
+        padded = _bordered(calls[0], 1, axes=(1, 2))
         _, rows, columns = shapes[0]
-        for flat, (unit, r, c) in enumerate(np.ndindex(len(weight), rows, columns)):
+        for place, (k, r, c) in enumerate(np.ndindex(len(weight), rows, columns)):
             window = padded[:, r : r + 3, c : c + 3].ravel()
-            yield NaiveFunction(
-                f"{stage.name}_{flat}", int(bias[unit]) + half, _terms(weight[unit].ravel(), window), stage
-            )
+            terms = _terms(weight[k].ravel(), window)
+            yield NaiveFunction(f"{stage.name}_{place}", int(bias[k]) + half, terms, stage)
     else:
         yield from _slides(stage, arrays, half, calls)
 
 
+def _bordered(calls: np.ndarray, width: int, axes: tuple[int, ...] = (1,)) -> np.ndarray:
+    """The calls with nothing (None) beyond their edges."""
+    outer = [length + 2 * width * (axis in axes) for axis, length in enumerate(calls.shape)]
+    made = np.full(outer, None, dtype=object)
+    inner = (slice(width, width + length) if axis in axes else slice(None) for axis, length in enumerate(calls.shape))
+    made[tuple(inner)] = calls
+    return made
+
+
 def _matches(stage: Stage, weight: np.ndarray, bias: np.ndarray, calls: np.ndarray) -> Iterator[NaiveFunction]:
     side = PATTERN - 1
-    padded = np.pad(calls[:PATTERN], ((0, 0), (side, side)), constant_values=None)
+    padded = _bordered(calls[:PATTERN], side)
     for unit, rows in enumerate(weight):
         names = []
         for place in range(padded.shape[1] - side):
@@ -201,10 +210,10 @@ def _slides(
     same = [call for part in calls if part.ndim == 1 for call in part]
     kernel, columns = stage.settings["kernel"], described.shape[1]
     reach = kernel // 2
-    padded = np.pad(described, ((0, 0), (reach, reach)), constant_values=None)
+    padded = _bordered(described, reach)
     for flat, (unit, c) in enumerate(np.ndindex(stage.settings["channels"], columns)):
         rows, window = arrays["weight"][unit], padded[:, c : c + kernel]
-        missing = np.equal(window, None)
+        missing = np.array([[call is None for call in row] for row in window])
         beyond = int((rows * arrays["outside"][:, None] * missing).sum()) if reach else 0
         terms = list(_terms(rows.ravel(), window.ravel()))
         terms += _terms(arrays["everywhere"][unit], same) if same else []

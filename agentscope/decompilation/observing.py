@@ -148,8 +148,8 @@ def _wholes(book: Book, network: IntegerNetwork, stage: Stage, eye: Eye) -> Sour
         scaled = f"floor({eye.at(index)} * {2.0 ** int(exponent)!r})"
         name = book.names.free(book.known.get(f"{stage.name}[{index}]", f"{stage.name}_{index}"))
         body = (f"return min(max({scaled}, {low[index]}), {high[index]})",)
-        bounds = {"low": int(low[index]), "high": int(high[index])}
-        part = Part(name, stage.name, (index,), (), (), 1, 1, nonlinearities=1, **bounds)
+        ends = int(low[index]), int(high[index])
+        part = Part(name, stage.name, (index,), (), (), 1, 1, nonlinearities=1, low=ends[0], high=ends[1])
         says = f"{eye.at(index)} in steps of {2.0 ** -int(exponent)!r}"
         made.append(book.add(Written(part, (), body, says)))
     axes = (range(len(made)),)
@@ -171,8 +171,9 @@ def _whole_cells(book: Book, stage: Stage, eye: Eye, arrays: Mapping[str, np.nda
     body, more = walled(book, [f"return {value}"], walls, variables, eye.shape, name=name)
     low, high = arrays["low"].astype(np.int64), arrays["high"].astype(np.int64)
     ranges = tuple((0, length) for length in eye.shape)
-    bounds = {"low": int(low.min()), "high": int(high.max())}
-    part = Part(name, stage.name, tuple(range(eye.shape[0])), ranges, (), 1, 1, nonlinearities=1, **bounds)
+    least, most = int(low.min()), int(high.max())
+    units = tuple(range(eye.shape[0]))
+    part = Part(name, stage.name, units, ranges, (), 1, 1, nonlinearities=1, low=least, high=most)
     book.add(Written(part, tuple(variables), body, "the observation in whole steps", (*tables, *more)))
     return Source(stage.name, tuple(map(range, eye.shape)), letters, (name,), (False,), low, high, whole=name)
 
@@ -198,8 +199,8 @@ def _lookup(book: Book, network: IntegerNetwork, stage: Stage) -> Source:
     lengths = (*codes.lengths, rows.shape[1])
     body = (f"return {table[0]}[{codes.function(0)}({', '.join(variables)})][{j}]",)
     ranges = (*((axis.start, axis.stop) for axis in codes.ranges), (0, rows.shape[1]))
-    bounds = {"low": int(rows.min()), "high": int(rows.max())}
-    part = Part(name, stage.name, tuple(range(int(np.prod(lengths)))), ranges, (), 1, rows=len(rows), **bounds)
+    least, most, units = int(rows.min()), int(rows.max()), tuple(range(int(np.prod(lengths))))
+    part = Part(name, stage.name, units, ranges, (), 1, rows=len(rows), low=least, high=most)
     book.add(Written(part, (*variables, j), body, f"number {j} of the row that describes what stands there", (table,)))
     low, high = (np.broadcast_to(bound, lengths) for bound in (rows.min(axis=0), rows.max(axis=0)))
     axes = (*codes.ranges, range(rows.shape[1]))
@@ -211,7 +212,8 @@ def _ids(book: Book, stage: Stage, eye: Eye, *, first: bool) -> Source:
     at = ids_at(book, stage, eye)
     cells_there = at.lengths[0] * at.lengths[1]
     walls = book.walls.get(stage.name, {})
-    made, ids = [], sum(size for _, _, size in at.ids)
+    made: list[str] = []
+    ids = sum(size for _, _, size in at.ids)
     for channel, function, size in at.ids:
         for value in range(size):
             index = len(made)

@@ -38,7 +38,7 @@ class Reading:
         """Which of the source's units it asks for beyond the walls."""
         if self.middle is None:
             return np.zeros(self.weights.shape[1], bool)
-        return np.delete(self.weights, self.middle, axis=2).any(axis=(0, 2))
+        return np.asarray(np.delete(self.weights, self.middle, axis=2).any(axis=(0, 2)))
 
 
 def readings_of(network: IntegerNetwork, source: str) -> Iterator[Reading]:

@@ -141,7 +141,8 @@ def walled(
     if not walls:
         return tuple(body), ()
     count = len(lengths) - 1
-    values, tables = set(walls.values()), ()
+    values = set(walls.values())
+    tables: tuple[tuple[str, str], ...] = ()
     if len(values) == 1:
         value = values.pop()
         outside = str(bool(value)) if flag else str(value)

@@ -80,8 +80,8 @@ def ids_at(book: Book, stage: Stage, eye: Shown) -> Ids:
             value = f"min({seen}, {size - 1})" if eye.high > size - 1 else seen
             name = book.names.free(f"{_ONE[channel]}_at", f"{stage.name}_{_ONE[channel]}")
             part = Part(name, "", (), (), (), 1, high=min(size - 1, eye.high))
-            ids.append((channel, book.add(Written(part, variables, (f"return {value}",), f"the {_ONE[channel]} {where}")),
-                        size))  # fmt: skip
+            says = f"the {_ONE[channel]} {where}"
+            ids.append((channel, book.add(Written(part, variables, (f"return {value}",), says)), size))
     return Ids(tuple(ids), ranges, letters, variables, where)
 
 

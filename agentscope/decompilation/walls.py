@@ -58,11 +58,11 @@ def _looks(
         return
     weight = network.of(stage.name)["weight"]
     if stage.kind == "match":
-        yield stage.sources[0], np.zeros(PATTERN, np.int64), weight.any(axis=(0, 2))
+        yield stage.sources[0], np.zeros(PATTERN, np.int64), np.asarray(weight.any(axis=(0, 2)))
     elif stage.kind == "around":
         edge = weight.copy()
         edge[:, :, 1, 1] = 0
-        yield stage.sources[0], np.zeros(weight.shape[1], np.int64), edge.any(axis=(0, 2, 3))
+        yield stage.sources[0], np.zeros(weight.shape[1], np.int64), np.asarray(edge.any(axis=(0, 2, 3)))
     elif stage.settings["kernel"] > 1:
         outside, start = network.of(stage.name)["outside"], 0
         edge = weight.copy()
@@ -72,4 +72,4 @@ def _looks(
             if len(shapes[source]) == 2:
                 own = slice(start, start + shapes[source][0])
                 start += shapes[source][0]
-                yield source, outside[own], edge[:, own].any(axis=(0, 2))
+                yield source, outside[own], np.asarray(edge[:, own].any(axis=(0, 2)))

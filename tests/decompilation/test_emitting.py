@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from agentscope.decompilation.emitting import emit
 from agentscope.decompilation.running import scores
 from agentscope.language import (
-    DECOMPILATION_LIMITS, bind_state, evaluate, header_for, parse, print_program, with_cells,
+    DECOMPILATION_LIMITS,
+    bind_state,
+    evaluate,
+    header_for,
+    parse,
+    print_program,
+    with_cells,
 )  # fmt: skip
 from tests.decompilation.shown_worlds import PLANS, differing_parts, network_of, random_observations, world_of
 

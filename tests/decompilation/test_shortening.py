@@ -43,7 +43,7 @@ def test_scores_stay(name, seed, density, top):
     made, steps = shorten(network, np.array(0), np.array(highest))
     assert np.array_equal(scores(made, observations), scores(network, observations))
     assert made.nonzero == network.nonzero - sum(step.saved for step in steps)
-    seen, listed = shorten(network, np.array(0), np.array(highest), observations=observations, reachable=True)
+    seen, _ = shorten(network, np.array(0), np.array(highest), observations=observations, reachable=True)
     assert np.array_equal(scores(seen, observations), scores(network, observations))
     assert {step.proved for step in steps} <= {"always"} and seen.nonzero <= made.nonzero
 
