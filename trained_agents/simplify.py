@@ -1,7 +1,7 @@
 """Simplified networks of the shipped agents: `python trained_agents/simplify.py NAME...` makes what is missing.
 
-The recipes stand in simplify.toml. Each run of a recipe is measured on fresh episodes and becomes one row of the frontier
-in trained_agents/NAME/simplified.toml; the recipes called close and small leave their zips there too.
+The recipes stand in simplify.toml. Each recipe is measured on fresh episodes and becomes one row of the frontier in
+trained_agents/NAME/simplified.toml; the recipes called close and small leave their zips there too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from agentscope.agents.deploying import integers_of
 from agentscope.agents.loading import load_network
 from agentscope.agents.saving import save_agent
 from agentscope.agents.simplified import FILE, read_simplified
-from agentscope.decompilation import shorten
+from agentscope.decompilation import refuse_inexact, shorten
 from agentscope.pipeline import open_agent
+from agentscope.pipeline.decompiling import observation_bounds
 from agentscope.pipeline.likeness import agreement_row, earned
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
@@ -54,7 +55,8 @@ def make(agent: OpenAgent, recipe: Recipe, *, seed: int) -> dict[str, Any]:
     """Run one recipe, keep its zip where it is a named point, and measure it: one row of the frontier."""
     run = Run(rollouts.Streams(seed), replace(FULL, steps=3_000), told())
     made = simplify(agent, recipe, run)
-    short, _ = shorten(made.integers)
+    short, _ = shorten(made.integers, *observation_bounds(agent))
+    refuse_inexact(short, *observation_bounds(agent))
     network = deploy(agent, short, run, name=f"{agent.name}-{recipe.point}")
     if recipe.point in POINTS:
         save_agent(network, home(agent) / f"{recipe.point}.zip")

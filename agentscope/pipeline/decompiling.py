@@ -236,7 +236,8 @@ def program_block(
         share = decompilation.effect_shares(
             point.network, observations, decisions, {"opaque": hidden}, generator=generator
         )["opaque"] if hidden else None  # fmt: skip
-    calls = decompilation.calls_of(found.program)
+    nodes = language.tree.walk(found.program.strategy)
+    calls = list(dict.fromkeys(node.name for node in nodes if isinstance(node, language.tree.FunctionCall)))
     return {
         "lines": size.lines, "constants": size.constants, "bits": size.bits, "leaves": ledger.distinct_leaves,
         "distinct_leaves": ledger.distinct_leaves, "places": ledger.leaves, "leaves_in_budget": ledger.in_budget,

@@ -13,7 +13,7 @@ from agentscope.integers import IntegerNetwork, read_plan
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
 from agentscope.records import Budget
-from agentscope.verification.proof_states import RandomLegal
+from agentscope.verification.proof_sets import RandomLegal
 
 LOGITS = 256  # first states on which the spread of logits is compared
 SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
