@@ -29,7 +29,8 @@ from agentscope.language import (
     print_program,
     vocabulary_of,
     with_cells,
-)  # fmt: skip
+)
+from agentscope.language.printing import lines_of_returns
 
 _WIDTH = 98  # of a comment without its mark
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -63,17 +64,36 @@ def emit(
     strategy = _strategy(book, last, vocabulary, lengths)
     kept = _reached(book.written, strategy)
     program = parse(_text(kept, strategy), vocabulary, DECOMPILATION_LIMITS)
-    parts = sized([written.part for written in kept], program, named=names)
-    notes = {part.name: _note(part, written.says, effects=effects or {}, why=_why(part, why))
-             for part, written in zip(parts, kept, strict=True)}  # fmt: skip
-    parts = tuple(replace(part, note=notes[part.name]) for part in parts)
-    functions = tuple(replace(function, notes=_wrapped(notes.get(function.name, ""))) for function in program.functions)
-    text = print_program(replace(program, header=header, functions=functions))
-    return Decompilation(text, parse(text, vocabulary, DECOMPILATION_LIMITS), parts, dict(why))
+    parts = tuple(
+        replace(part, note=_note(part, made.says, why=_why(part, names, why)))
+        for part, made in zip(sized([made.part for made in kept], program, named=names), kept, strict=True)
+    )
+    return annotated(Decompilation("", replace(program, header=header), parts, dict(why)), effects or {})
 
 
-def _why(part: Part, why: Mapping[str, str]) -> str:
-    return why.get(f"{part.stage}[{part.units[0]}]", "") if len(part.units) == 1 else ""
+def annotated(decompilation: Decompilation, effects: Mapping[str, float]) -> Decompilation:
+    """The same program, with shares of decisions in its comments.
+
+    Args:
+        effects: as of `emit`.
+    """
+    parts = {part.name: part for part in decompilation.parts}
+    functions = tuple(
+        replace(function, notes=_comment(parts[function.name], effects) if function.name in parts else ())
+        for function in decompilation.program.functions
+    )
+    program = replace(decompilation.program, functions=functions)
+    program = replace(program, return_lines=lines_of_returns(program))
+    return replace(decompilation, text=print_program(program), program=program)
+
+
+def _why(part: Part, names: Mapping[str, str], why: Mapping[str, str]) -> str:
+    """What evidence says of the units of a function; of units in a table also what they would be called."""
+    keys = [f"{part.stage}[{unit}]" for unit in part.units]
+    if len(keys) == 1:
+        return f"called so because {why[keys[0]]}" if keys[0] in why else ""
+    told = [f"unit {unit} is {names[key]}" for unit, key in zip(part.units, keys, strict=True) if key in names]
+    return ", ".join(told)
 
 
 def _written(network: IntegerNetwork, vocabulary: Vocabulary, names: Mapping[str, str]) -> Book:
@@ -195,23 +215,22 @@ def function_text(written: Written) -> str:
     return f"def {written.part.name}({', '.join(written.parameters)}):\n{body}"
 
 
-def _wrapped(note: str) -> tuple[str, ...]:
-    """The lines of a comment, each as long as the page is wide."""
-    return tuple(line for paragraph in note.splitlines() for line in textwrap.wrap(paragraph, _WIDTH))
-
-
-def _note(part: Part, says: str, *, effects: Mapping[str, float], why: str) -> str:
-    """What stands above a function: what it is, its range, what it matters, and whether anybody understands it."""
+def _comment(part: Part, effects: Mapping[str, float]) -> tuple[str, ...]:
+    """The lines above a function, each as long as the page is wide."""
+    first, *others = part.note.splitlines()
     keys = [part.name, *(f"{part.stage}[{unit}]" for unit in part.units[:1] if len(part.units) == 1), part.stage]
     effect = next((effects[key] for key in keys if key in effects), None)
+    touches = "" if effect is None else f"; touches {f'{effect:.3f}'.removeprefix('0')} of the decisions"
+    paragraphs = [first + touches, *others]
+    return tuple(line for paragraph in paragraphs for line in textwrap.wrap(paragraph, _WIDTH))
+
+
+def _note(part: Part, says: str, *, why: str) -> str:
+    """What a function is, what it reads, its range, and whether anybody understands it."""
     kind = "a flag" if (part.low, part.high) == (0, 1) else f"{part.low:,} to {part.high:,}"
-    touches = "" if effect is None else f"; touches {effect:.3f} of the decisions".replace("0.", ".", 1)
-    lines = [f"{says}; {kind}{touches}"]
-    if why:
-        lines.append(f"called so because {why}")
+    reads = f", of {part.inputs} input{'s' * (part.inputs != 1)}" if part.weights else ""
+    lines = [f"{says}{reads}; {kind}", *([why] if why else [])]
     if part.opaque:
-        lines.append(
-            f"OPAQUE: {part.inputs} inputs, {part.weights} weights up to {part.largest_weight}, "
-            f"{part.operations} operations, and no name that evidence speaks for"
-        )
+        sums = f"{part.weights} weights up to {part.largest_weight}, {part.operations} operations"
+        lines.append(f"OPAQUE: {sums}; no evidence names it")
     return "\n".join(lines)

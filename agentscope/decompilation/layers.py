@@ -184,15 +184,25 @@ def _bounds(ranges: Ranges, stage: Stage, unit: int | None) -> tuple[int, int]:
 def _body(book: Book, layer: Layer, groups: Sequence[Group], bias: int, bounds: tuple[int, int]) -> list[str]:
     """The lines that give one unit's value: its sum on a line of its own where it is long."""
     stage = layer.stage
+    if not groups:
+        return [f"return {_constant(stage, bias)}"]
     halved = _twos(stage, groups)
     groups = [replace(group, weight=group.weight >> halved) for group in groups]
     constant = (bias + half_of(stage)) >> halved
-    if stage.kind == "match" and groups:
+    if stage.kind == "match":
         p, places = book.names.letter("p"), layer.readings[0].source.lengths[1] + PATTERN - 1
         groups = [Group(1, f"max({written_sum(groups, 0)} for {p} in range({places}))", places, False)]
     total = written_sum(groups, constant)
     single = len(groups) + bool(constant) <= 1 and all(group.weight == 1 for group in groups)
     return rounded(book, stage, total, bounds, halved=halved, single=single)
+
+
+def _constant(stage: Stage, bias: int) -> int:
+    """What a unit without weights gives."""
+    if "shift" not in stage.settings:
+        return bias
+    value = (bias + half_of(stage)) >> stage.settings["shift"]
+    return min(max(value, stage.settings["low"]), stage.settings["high"])
 
 
 def rounded(book: Book, stage: Stage, total: str, bounds: tuple[int, int], *, halved: int, single: bool) -> list[str]:

@@ -13,6 +13,7 @@ from agentscope.decompilation.naming import Names, shifted
 from agentscope.decompilation.sources import Source
 
 SHORTEST_RUN = 3  # equal weights in a row that are written as a loop
+_LONGEST_BRACKET = 44
 _STEPS = {"r": "e", "c": "d", "p": "q"}  # loop variables for places that count from one of these
 
 
@@ -130,14 +131,27 @@ def written_sum(groups: Sequence[Group], constant: int) -> str:
             before = "" if size == 1 else f"{size} * "
             parts.extend((member.weight < 0, f"{before}{member.text}") for member in members)
             continue
-        negative = members[0].weight < 0
-        inner = [((member.weight < 0) != negative, member.text) for member in members]
-        parts.append((negative, f"{size} * ({_chained(inner)})"))
+        parts.extend(_bracketed(size, members))
     if parts and parts[0][0]:
         parts.sort(key=lambda part: part[0])  # the first term is added, if any is
     if constant or not parts:
-        parts.append((constant < 0, str(abs(constant))))
+        first = bool(parts) and parts[0][0] and constant > 0
+        parts.insert(0 if first else len(parts), (constant < 0, str(abs(constant))))
     return _chained(parts)
+
+
+def _bracketed(size: int, members: Sequence[Group]) -> Iterator[tuple[bool, str]]:
+    """Terms of one weight behind brackets, none of them so long that the page would break it."""
+    held: list[Group] = []
+    for place, member in enumerate(members):
+        held.append(member)
+        following = members[place + 1 : place + 2]
+        if following and sum(len(group.text) + 3 for group in (*held, *following)) <= _LONGEST_BRACKET:
+            continue
+        negative = held[0].weight < 0
+        inner = _chained([((group.weight < 0) != negative, group.text) for group in held])
+        yield negative, f"{size} * ({inner})" if len(held) > 1 else f"{size} * {inner}"
+        held = []
 
 
 def _chained(parts: Sequence[tuple[bool, str]]) -> str:
