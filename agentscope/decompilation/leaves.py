@@ -19,6 +19,7 @@ from jaxtyping import Shaped
 
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.decompilation.following import Follower
+from agentscope.decompilation.forms import Forms, atom, key_of
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.placing import PlacedPart, placed_parts
 from agentscope.decompilation.ranges import bounds
@@ -38,7 +39,8 @@ class LeafProof:
     """What was found of one function, for all of its arguments.
 
     Attributes:
-        how: by truth tables; by the solver (at least once); or `untested`, with the reason under `why`.
+        how: by truth tables; by the solver (at least once: text and unit have one normal form, or z3 finds no inputs
+            for which they differ); or `untested`, with the reason under `why`.
         inputs: of the arguments with most of them; rows: of all truth tables together.
         differs: inputs for which it gives something else than its unit, with both values; None where it is equal.
     """
@@ -165,12 +167,15 @@ class _Case:
         return self._example(numbers[0], numbers[1], dict(zip(readings.known, numbers[2:], strict=True))), reads
 
     def _solved(self, inputs: Sequence[Input], only: frozenset[Input] | None) -> LeafProof:
+        """By one normal form of both, or by z3, which need not be there."""
+        text = self.text
+        if self._have_one_form(only):
+            return self._found("solver", inputs)
         try:
             algebra = Unknowns()
         except ImportError:
             rows = f"more than a truth table of {MOST_ROWS:,} rows holds"
             return self._found("untested", inputs, why=f"{rows}, and no solver: pip install 'agentscope-rl[solver]'")
-        text = self.text
 
         def unknown(one: Input) -> Wide:
             return algebra.unknown(_named(one), whole=text.is_whole(one))
@@ -183,6 +188,19 @@ class _Case:
             return self._found("solver", inputs)
         known = {one: values(value) for one, value in readings.known.items()}
         return self._found("solver", inputs, differs=self._example(values(given), values(wanted), known))
+
+    def _have_one_form(self, only: frozenset[Input] | None) -> bool:
+        def unknown(one: Input) -> Wide:
+            if not self.text.is_whole(one):
+                raise Unfollowed("decimals")
+            low, high = self.text.ends(one)
+            return atom(one, int(low), int(high))
+
+        try:
+            given, wanted, _ = self._values(Readings(self.text, Forms(), unknown, only))
+        except Unfollowed:
+            return False
+        return key_of(given) == key_of(wanted)
 
     def _example(self, given: Any, wanted: Any, inputs: Mapping[Input, Any]) -> Mapping[str, Any]:
         named = {_named(one): value for one, value in inputs.items()}

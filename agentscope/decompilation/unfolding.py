@@ -129,6 +129,8 @@ class Unfolding:
             case "counted":
                 row = place // shape[1]
                 return self._summed([(1, source, row * shape[1] + column) for column in range(shape[1])])
+            case "summed":
+                return self._summed([(1, source, row * shape[1] + place) for row in range(shape[0])])
             case "lookup":
                 cell, channel = divmod(place, stage.settings["channels"])
                 table = self.network.of(stage.name)["table"][:, channel].tolist()

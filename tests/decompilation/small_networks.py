@@ -15,6 +15,7 @@ SMALL = {  # shape of an observation, its highest number, plan
     "everywhere": ((1, 3), 1, ["same dense seen units=2", f"scores slide seen,same channels=2 kernel=1 {CLAMP}"]),
     "match": ((4, 3), 1, ["patterns match seen channels=2", "scores dense patterns units=2"]),
     "board": ((2, 2, 3), 1, ["b plane seen index=1", "c covered b", "n counted b", "s slide c,n channels=2 kernel=1"]),
+    "heights": ((1, 3, 2), 1, ["b plane seen index=0", "h summed b", "s slide h channels=2 kernel=3"]),
     "flags": ((3, 1, 2), 2, [f"cells flags seen {IDS}", f"scores dense cells units=3 {CLAMP}"]),
     "lookup": ((3, 1, 2), 2, [f"codes codes seen {IDS}", "rows lookup codes channels=2", "scores dense rows units=3"]),
     "around": ((2, 2, 2), 1, [f"scores around seen channels=2 {CLAMP}"]),

@@ -122,13 +122,36 @@ def test_many_rows_are_left_to_the_solver():
     assert found["hidden_1"].how == "table"  # 101**2 rows
 
 
-def test_without_a_solver_a_large_leaf_is_untested_and_says_why(monkeypatch):
-    def absent(name):
-        raise ImportError(name)
+DOUBLED = DENSE_TEXT.replace(
+    "(3 * seen(0) - 2 * seen(1) + 5 * seen(3) + 3) // 4", "(6 * seen(0) - 4 * seen(1) + 10 * seen(3) + 7) // 8"
+)
+"""The same in all whole numbers, but no sum of the same terms."""
 
+
+def test_one_normal_form_needs_no_solver(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", absent)
     leaf = proofs(DENSE_TEXT, DENSE, DENSE_PARTS, 0, 100)["hidden_0"]
+    assert leaf.how == "solver" and leaf.proved
+
+
+def test_without_a_solver_a_large_leaf_of_another_form_is_untested_and_says_why(monkeypatch):
+    assert proofs(DOUBLED, DENSE, DENSE_PARTS, 0, 6)["hidden_0"].proved  # by table
+    monkeypatch.setattr(importlib, "import_module", absent)
+    leaf = proofs(DOUBLED, DENSE, DENSE_PARTS, 0, 100)["hidden_0"]
     assert leaf.how == "untested" and not leaf.proved and "agentscope-rl[solver]" in leaf.why
+
+
+def absent(name):
+    """What importing does where nothing is installed."""
+    raise ImportError(name)
+
+
+def test_another_form_is_left_to_the_solver():
+    pytest.importorskip("z3", reason="pip install 'agentscope-rl[solver]'")
+    leaf = proofs(DOUBLED, DENSE, DENSE_PARTS, 0, 100)["hidden_0"]
+    assert leaf.how == "solver" and leaf.proved
+    leaf = proofs(DOUBLED.replace("+ 7) // 8", "+ 5) // 8"), DENSE, DENSE_PARTS, 0, 100)["hidden_0"]
+    assert leaf.how == "solver" and leaf.differs is not None
 
 
 def test_a_clamp_may_be_left_out_only_where_it_never_acts():
