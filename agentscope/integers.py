@@ -21,6 +21,7 @@ from jaxtyping import Shaped
 from agentscope.errors import BadOption
 
 SEEN = "seen"  # the source that every network starts from: the observation
+SCORES = "scores"  # the last stage
 EXACT = 2**24  # float32 holds every whole number below it, so that sums there do not depend on their order
 WEIGHING = ("dense", "slide", "match", "around")  # kinds with weights
 _SETTINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType({  # (needed, allowed)

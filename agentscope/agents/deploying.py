@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import A2C, DQN, PPO
 
 from agentscope.agents.building import build_policy
 from agentscope.agents.extractors import QuantisedExtractor
 from agentscope.agents.networks import SB3Network
+from agentscope.agents.pathways import one_thread
 from agentscope.errors import UnsupportedAgent
 from agentscope.integers import IntegerNetwork, Stage
 
+_AT_ONCE = 4_096  # observations that SB3 is asked about together
 _LARGEST_EXPONENT = 40  # a scale of 2**-40 times a whole number is still an ordinary float32
 
 
@@ -24,7 +29,7 @@ def deployed(integers: IntegerNetwork, original: SB3Network, *, name: str, logit
             about as the original did; greedy actions do not depend on it.
     """
     last = integers.stages[-1]
-    headed = last.kind == "dense" and len(integers.stages) > 1
+    headed = last.kind == "dense" and len(integers.stages) > 1 and last.sources == (integers.stages[-2].name,)
     stages = integers.stages[:-1] if headed else integers.stages
     spec = replace(
         original.spec, extractor="QuantisedExtractor", extractor_kwargs={"plan": [stage.to_text() for stage in stages]},
@@ -52,6 +57,19 @@ def _identity(head: torch.nn.Module) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = head.get_parameter("weight").shape
     assert rows == columns, "scores without a layer of their own are one an action"
     return np.eye(rows), np.zeros(rows)
+
+
+def actions_in_sb3(path: Path, algorithm: str, observations: np.ndarray) -> np.ndarray:
+    """What SB3 itself, loading the zip that we have just written, chooses greedily, without any mask.
+
+    SB3's loader runs code from the file: never hand it a stranger's.
+    """
+    loaders = {"DQN": DQN, "PPO": PPO, "A2C": A2C, "MaskablePPO": MaskablePPO}
+    model = loaders[algorithm].load(path, device="cpu")
+    with one_thread():
+        parts = [model.predict(observations[start : start + _AT_ONCE], deterministic=True)[0]
+                 for start in range(0, len(observations), _AT_ONCE)]  # fmt: skip
+    return np.concatenate(parts).astype(np.int64)
 
 
 def integers_of(network: SB3Network) -> IntegerNetwork:

@@ -25,7 +25,7 @@ class Draft:
     Attributes:
         stages: as of an IntegerNetwork, without shift, low and high.
         arrays: real weights by "stage.array".
-        activation: ReLU or Tanh, of every weighing stage but the last.
+        activation: ReLU or Tanh, of every weighing stage but the last, which gives the scores.
         observation: shape of one observation, channels first.
     """
 
@@ -54,8 +54,11 @@ def draft_of(network: SB3Network) -> Draft:
     layers = _dense_layers(network, weights)
     if spec.extractor == "PlacementExtractor" and _is_identity(layers):
         return Draft(tuple(stages), arrays, "ReLU", network.observation_shape)
-    if stages and spec.extractor == "PlacementExtractor" and spec.activation != "ReLU" and len(layers) > 1:
-        raise UnsupportedAgent(f"{network.name} mixes ReLU convolutions and {spec.activation} layers.")
+    if spec.extractor == "PlacementExtractor":
+        if spec.activation != "ReLU" and len(layers) > 1:
+            raise UnsupportedAgent(f"{network.name} mixes ReLU convolutions and {spec.activation} layers.")
+        layers[0] = _folded(arrays.pop("scores.weight"), arrays.pop("scores.bias"), *layers[0])
+        stages.pop()
     source = stages[-1].name if stages else SEEN
     if stages and stages[-1].kind == "whole":
         layers[0] = _unnormalised(network, *layers[0])
@@ -89,6 +92,15 @@ def _is_identity(layers: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
     """One layer that hands on what it gets: greedy actions are then those of the extractor's own scores."""
     weight, bias = layers[0]
     return len(layers) == 1 and np.array_equal(weight, np.eye(len(weight), weight.shape[1])) and not bias.any()
+
+
+def _folded(
+    rotations: np.ndarray, added: np.ndarray, weight: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A layer on scores by rotation and column as a layer on the channels that these are sums of."""
+    by_place = weight.reshape(len(weight), len(rotations), -1)
+    folded = np.einsum("hrc,rk->hkc", by_place, rotations[:, :, 0])
+    return folded.reshape(len(weight), -1), bias + np.einsum("hrc,r->h", by_place, added)
 
 
 def _unnormalised(network: SB3Network, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

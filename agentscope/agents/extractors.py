@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from agentscope.agents.grids import AGENT, centred_windows
 from agentscope.agents.stages import finished, rearranged, weighed
-from agentscope.integers import SEEN, arrays_of, read_plan, shapes_of
+from agentscope.integers import SCORES, SEEN, arrays_of, read_plan, shapes_of
 
 NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
 
@@ -260,9 +260,13 @@ class QuantisedExtractor(BaseFeaturesExtractor):
         return {name[len(start) :]: value for name, value in self.named_buffers() if name.startswith(start)}
 
     def named_layers(self) -> list[NamedLayer]:
-        """Layers that probes may address, from the input on."""
+        """Layers that probes may address, from the input on; scores are those of the policy's last layer."""
         outputs = zip(self.stages, self.outputs, strict=True)
-        return [(stage.name, output, _axes(len(self.shapes[stage.name]))) for stage, output in outputs]
+        return [
+            (stage.name, output, _axes(len(self.shapes[stage.name])))
+            for stage, output in outputs
+            if stage.name != SCORES
+        ]
 
 
 def _axes(dimensions: int) -> tuple[str, ...]:

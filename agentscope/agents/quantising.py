@@ -149,7 +149,7 @@ def _clamped(stage: Stage, shift: int, activation: str, precision: Precision) ->
     return replace(stage, settings={**stage.settings, "shift": shift, "low": -high if tanh else 0, "high": high})
 
 
-def _exponent(top: float, largest: float) -> int:
+def _exponent(top: int, largest: float) -> int:
     """The greatest power of two by which the largest number stays within the top."""
     return math.floor(math.log2(top / max(largest, 1e-6)) + 1e-9)
 
