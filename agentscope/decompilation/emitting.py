@@ -32,6 +32,7 @@ from agentscope.language import (
 )
 from agentscope.language.printing import lines_of_returns
 
+READING = "to be read from the bottom up: each function stands below those that it calls"
 _WIDTH = 98  # of a comment without its mark
 _NAMES = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -68,6 +69,7 @@ def emit(
         replace(part, note=_note(part, made.says, why=_why(part, names, why)))
         for part, made in zip(sized([made.part for made in kept], program, named=names), kept, strict=True)
     )
+    header = replace(header, notes=(*header.notes, READING))
     return annotated(Decompilation("", replace(program, header=header), parts, dict(why)), effects or {})
 
 
@@ -106,9 +108,8 @@ def _written(network: IntegerNetwork, vocabulary: Vocabulary, names: Mapping[str
     walls = walls_of(network, tabled)
     book = Book(Names(vocabulary), names, walls.own)
     last = network.stages[-1]
-    if last.kind == "dense":
-        actions = {f"{last.name}[{unit}]": f"score_{name}" for unit, name in enumerate(vocabulary.action_names)}
-        book.known = {**actions, **names}
+    labels = enumerate(_labels(vocabulary, shapes[last.name]))
+    book.known = {**{f"{last.name}[{unit}]": f"score_{label}" for unit, label in labels if label}, **names}
     for stage in network.stages:
         if SEEN in stage.sources and (stage.weighs or stage.kind in ("covered", "counted")):
             book.sources.setdefault(SEEN, _seen(book, eye))
@@ -174,10 +175,9 @@ def _any_score(book: Book, last: Stage, vocabulary: Vocabulary, lengths: tuple[i
         return source.whole
     a = book.names.letter("a")
     inner = [book.names.letter(letter) for letter in source.letters[1:]]
-    body = []
+    body, labels = [], _labels(vocabulary, lengths)
     for index, function in enumerate(source.functions):
-        known = vocabulary.action_names[index] if len(lengths) == 1 else ""
-        label = known if vocabulary.constants.get(known) == index else str(index)
+        label = labels[index] if vocabulary.constants.get(labels[index]) == index else str(index)
         call = f"return {function}({', '.join(inner)})"
         body.extend([call] if index == len(source.functions) - 1 else [f"if {a} == {label}:", f"    {call}"])
     part = Part(
@@ -187,6 +187,15 @@ def _any_score(book: Book, last: Stage, vocabulary: Vocabulary, lengths: tuple[i
         "the score of an action" if not inner else f"the score of an action: its number {a} of {last.name}, and where"
     )
     return book.add(Written(part, (a, *inner), tuple(body), says))
+
+
+def _labels(vocabulary: Vocabulary, lengths: tuple[int, ...]) -> list[str]:
+    """What the actions of each unit of the scores have in common: `turn1` of turn1_column0, turn1_column1, ..."""
+    places = math.prod(lengths[1:])
+    groups = [vocabulary.action_names[unit * places : (unit + 1) * places] for unit in range(lengths[0])]
+    starts = [set(group) if len(group) == 1 else {name.rpartition("_")[0] for name in group} for group in groups]
+    found = [start.pop() if len(start) == 1 else "" for start in starts]
+    return found if all(found) and len(set(found)) == len(found) else [""] * len(found)
 
 
 def _reached(written: Sequence[Written], strategy: str) -> tuple[Written, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +12,12 @@ from agentscope.decompilation.conditions import condition_of
 from agentscope.decompilation.naming import shifted
 from agentscope.decompilation.parts import MOST_ROWS, Part
 from agentscope.decompilation.ranges import Ranges
+from agentscope.decompilation.rounding import LONG, half_of, halvings, rounded, settled
 from agentscope.decompilation.sources import Book, Source, Written, walled
 from agentscope.decompilation.terms import Field, Group, groups_of, written_sum
 from agentscope.integers import PATTERN, IntegerNetwork, Stage
 
 MANY_TERMS = 24  # a stage whose units have more terms than this on average is far above the budget
-LONG = 76  # a sum of more characters stands on a line of its own
 SPARSE = 0.2  # below this share of weights that are not zero, writing out the others is shorter than a table
 Shapes = Mapping[str, tuple[int, ...]]
 _LETTERS = {"dense": (), "match": (), "slide": ("c",), "around": ("r", "c")}  # parameters of a unit's function
@@ -102,28 +101,6 @@ def of_unit(reading: Field, unit: int) -> Field:
     return replace(reading, weights=reading.weights[unit])
 
 
-def finished(stage: Stage, total: str, bounds: tuple[int, int], *, halved: int = 0) -> str:
-    """A sum, the rounding's half in its constant, after scale and clamp; a clamp that never acts is left out.
-
-    Args:
-        bounds: of the sum without that half.
-        halved: how often the sum was halved already.
-    """
-    if "shift" not in stage.settings:
-        return total
-    shift, low, high = (stage.settings[name] for name in ("shift", "low", "high"))
-    first, last = ((bound + half_of(stage)) >> shift for bound in bounds)
-    text = total if shift == halved else f"{total} // {2 ** (shift - halved)}"
-    if first < low:
-        text = f"max({text}, {low})"
-    return f"min({text}, {high})" if last > high else text
-
-
-def half_of(stage: Stage) -> int:
-    """What rounding to the nearest adds before it rounds down."""
-    return (1 << stage.settings.get("shift", 0)) >> 1
-
-
 def write_units(book: Book, layer: Layer, ranges: Ranges) -> Source:
     """A function for each unit, its terms written out, zero weights left out."""
     stage, made, flags = layer.stage, [], []
@@ -161,7 +138,7 @@ def _unit(book: Book, layer: Layer, unit: int, fields: Sequence[Field], ranges: 
         short = condition_of(stage, fields, bias, book.names)
         if short is not None and len(short.text) < sum(map(len, lines)):
             lines, flag = [f"return {short.text}"], short.flag
-    halved = _twos(stage, groups)
+    halved = halvings(stage, groups)
     rows = 1
     for field in fields:
         rows *= field.rows(MOST_ROWS)
@@ -185,43 +162,20 @@ def _body(book: Book, layer: Layer, groups: Sequence[Group], bias: int, bounds: 
     """The lines that give one unit's value: its sum on a line of its own where it is long."""
     stage = layer.stage
     if not groups:
-        return [f"return {_constant(stage, bias)}"]
-    halved = _twos(stage, groups)
+        return [f"return {settled(stage, bias)}"]
+    halved = halvings(stage, groups)
     groups = [replace(group, weight=group.weight >> halved) for group in groups]
     constant = (bias + half_of(stage)) >> halved
     if stage.kind == "match":
         p, places = book.names.letter("p"), layer.readings[0].source.lengths[1] + PATTERN - 1
-        groups = [Group(1, f"max({written_sum(groups, 0)} for {p} in range({places}))", places, False)]
+        best = f"max({written_sum(groups, 0)} for {p} in range({places}))"
+        name = book.names.letter("total") if len(best) > LONG else best
+        total = written_sum([Group(1, name, places, False)], constant)
+        rest = rounded(book.names, stage, total, bounds, halved=halved, single=constant == 0)
+        return rest if name == best else [f"{name} = {best}", *rest]
     total = written_sum(groups, constant)
     single = len(groups) + bool(constant) <= 1 and all(group.weight == 1 for group in groups)
-    return rounded(book, stage, total, bounds, halved=halved, single=single)
-
-
-def _constant(stage: Stage, bias: int) -> int:
-    """What a unit without weights gives."""
-    if "shift" not in stage.settings:
-        return bias
-    value = (bias + half_of(stage)) >> stage.settings["shift"]
-    return min(max(value, stage.settings["low"]), stage.settings["high"])
-
-
-def rounded(book: Book, stage: Stage, total: str, bounds: tuple[int, int], *, halved: int, single: bool) -> list[str]:
-    """A sum and what becomes of it, on two lines where the sum is long.
-
-    Args:
-        single: whether the sum needs no bracket.
-    """
-    if len(total) <= LONG or "shift" not in stage.settings:
-        divided = stage.settings.get("shift", 0) > halved and not single
-        return [f"return {finished(stage, f'({total})' if divided else total, bounds, halved=halved)}"]
-    name = book.names.letter("total")
-    return [f"{name} = {total}", f"return {finished(stage, name, bounds, halved=halved)}"]
-
-
-def _twos(stage: Stage, groups: Sequence[Group]) -> int:
-    """How often all weights and the scale can be halved: floor(floor(x / a) / b) is floor(x / (a b))."""
-    common = math.gcd(*(group.weight for group in groups))
-    return min(stage.settings.get("shift", 0), (common & -common).bit_length() - 1) if common else 0
+    return rounded(book.names, stage, total, bounds, halved=halved, single=single)
 
 
 def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
@@ -234,7 +188,8 @@ def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
     for reading in layer.readings:
         if not reading.weights.any():
             continue
-        tables.append(book.table(f"{stage.name}_of_{reading.source.stage}", reading.weights))
+        alone = tuple(axis for axis in range(1, reading.weights.ndim) if reading.weights.shape[axis] == 1)
+        tables.append(book.table(f"{stage.name}_of_{reading.source.stage}", reading.weights.squeeze(alone)))
         terms.append(_contraction(book, reading, tables[-1][0]))
     tables.append(book.table(f"{stage.name}_bias", layer.bias + (0 if stage.kind == "match" else half_of(stage))))
     constant = f"{tables[-1][0]}[{k}]"
@@ -243,7 +198,7 @@ def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
         terms = [f"max({term} for {p} in range({places}))" for term in terms]
         constant += f" + {half_of(stage)}" if half_of(stage) else ""
     total = " + ".join([*terms, constant])
-    lines = rounded(book, stage, total, _bounds(ranges, stage, None), halved=0, single=False)
+    lines = rounded(book.names, stage, total, _bounds(ranges, stage, None), halved=0, single=False)
     walls = book.walls.get(stage.name, {})
     body, more = walled(book, lines, walls, list(variables), layer.lengths, name=name)
     sizes = [_unit(book, layer, unit, [of_unit(reading, unit) for reading in layer.readings], ranges)[2]
@@ -274,13 +229,16 @@ def _contraction(book: Book, reading: Field, table: str) -> str:
     steps = {"r": "e", "c": "d", "p": "q"}
     indices, arguments, loops = [book.names.letter("k")], [], []
     for axis, (base, first) in enumerate(zip(reading.bases, reading.firsts, strict=True)):
+        if reading.weights.shape[axis + 1] == 1:
+            arguments.append(shifted(book.names.letter(base) if base else "", first))
+            continue
         letter = book.names.letter(steps[base] if base else source.letters[axis])
         indices.append(letter)
         arguments.append(shifted(book.names.letter(base) if base else "", letter, first))
         loops.append(f"for {letter} in range({reading.weights.shape[axis + 1]})")
     called = f"{gathered(book, source)}({', '.join(arguments)})"
     weight = table + "".join(f"[{index}]" for index in indices)
-    return f"sum({weight} * {called} {' '.join(loops)})"
+    return f"sum({weight} * {called} {' '.join(loops)})" if loops else f"{weight} * {called}"
 
 
 def gathered(book: Book, source: Source) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from agentscope.contracts import InspectableEnv
 from agentscope.decompilation.emitting import function_text, reading_book
-from agentscope.decompilation.layers import half_of
+from agentscope.decompilation.rounding import half_of
 from agentscope.decompilation.sources import Book
 from agentscope.integers import PATTERN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import Size, vocabulary_of, with_cells

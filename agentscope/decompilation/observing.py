@@ -72,6 +72,8 @@ def write_reader(book: Book, network: IntegerNetwork, stage: Stage, eye: Eye) ->
             return _covered(book, stage, book.sources[stage.sources[0]])
         case "counted":
             return _counted(book, stage, book.sources[stage.sources[0]])
+        case "summed":
+            return _summed(book, stage, book.sources[stage.sources[0]])
         case "lookup":
             return _lookup(book, network, stage)
         case "codes":
@@ -133,6 +135,20 @@ def _counted(book: Book, stage: Stage, source: Source) -> Source:
     says = f"the number of filled cells in row {r}, the same in each column {c} between the walls"
     book.add(Written(part, (r, c), body, says, tables))
     return _source(stage.name, (rows, columns), ("r", "c"), name, (low, high))
+
+
+def _summed(book: Book, stage: Stage, source: Source) -> Source:
+    """The number of filled cells of a column."""
+    r, c = book.names.letter("r"), book.names.letter("c")
+    name = book.names.free(book.known.get(f"{stage.name}[0]", stage.name), f"{stage.name}_in")
+    rows, columns = source.lengths
+    value = f"sum({source.function(0)}({r}, {c}) for {r} in range({rows}))"
+    body, _ = walled(book, [f"return {value}"], book.walls.get(stage.name, {}), [c], (1, columns), name=name)
+    low, high = rows * int(source.low.min()), rows * int(source.high.max())
+    part = Part(name, stage.name, (0,), ((0, columns),), (), rows, low=low, high=high)
+    book.add(Written(part, (c,), body, f"the sum of column {c} of {stage.sources[0]}"))
+    lowest, highest = (np.full((1, columns), bound, dtype=np.int64) for bound in (low, high))
+    return Source(stage.name, (range(1), range(columns)), ("j", "c"), (name,), (False,), lowest, highest, by=0)
 
 
 def _wholes(book: Book, network: IntegerNetwork, stage: Stage, eye: Eye) -> Source:

@@ -13,7 +13,7 @@ from agentscope.decompilation.naming import Names, shifted
 from agentscope.decompilation.sources import Source
 
 SHORTEST_RUN = 3  # equal weights in a row that are written as a loop
-_LONGEST_BRACKET = 44
+_LONGEST_BRACKET = 36
 _STEPS = {"r": "e", "c": "d", "p": "q"}  # loop variables for places that count from one of these
 
 

@@ -183,6 +183,15 @@ def test_score_is_chosen_by_action():
     assert body_of(text, "score") == "if a == action_0: return score_action_0() return score_action_1()"
 
 
+def test_scores_of_columns_are_called_by_what_their_actions_share():
+    network = network_of(["scores slide seen channels=2 kernel=1"], (2, 3))
+    world = world_of(network, 1)
+    world.action_names = tuple(f"turn{k}_column{c}" for k in range(2) for c in range(3))
+    text = emit(network, world, header=HEADER).text
+    assert body_of(text, "score") == "if a == 0: return score_turn0(c) return score_turn1(c)"
+    assert "argmax(actions, key=lambda a: score(a // 3, a % 3))" in text
+
+
 def test_large_units_are_opaque_unless_named():
     wide = np.arange(1, 21)[None] * np.array([[1], [1]])
     made = emitted(dense_over((20,), wide, [0, 0], "shift=2 low=0 high=200"), names={"hidden[1]": "known"})
