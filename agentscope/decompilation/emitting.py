@@ -66,7 +66,7 @@ def emit(
     kept = _reached(book.written, strategy)
     program = parse(_text(kept, strategy), vocabulary, DECOMPILATION_LIMITS)
     parts = tuple(
-        replace(part, note=_note(part, made.says, why=_why(part, names, why)))
+        replace(part, note=_note(part, made, why=_why(part, names, why)))
         for part, made in zip(sized([made.part for made in kept], program, named=names), kept, strict=True)
     )
     header = replace(header, notes=(*header.notes, READING))
@@ -234,11 +234,11 @@ def _comment(part: Part, effects: Mapping[str, float]) -> tuple[str, ...]:
     return tuple(line for paragraph in paragraphs for line in textwrap.wrap(paragraph, _WIDTH))
 
 
-def _note(part: Part, says: str, *, why: str) -> str:
+def _note(part: Part, made: Written, *, why: str) -> str:
     """What a function is, what it reads, its range, and whether anybody understands it."""
     kind = "a flag" if (part.low, part.high) == (0, 1) else f"{part.low:,} to {part.high:,}"
     reads = f", of {part.inputs} input{'s' * (part.inputs != 1)}" if part.weights else ""
-    lines = [f"{says}{reads}; {kind}", *([why] if why else [])]
+    lines = [f"{made.says}{reads}; {kind}", *(line for line in (made.more, why) if line)]
     if part.opaque:
         sums = f"{part.weights} weights up to {part.largest_weight}, {part.operations} operations"
         lines.append(f"OPAQUE: {sums}; no evidence names it")

@@ -26,6 +26,7 @@ LETTERS = (
 )  # parameters and loop variables of our texts
 OBJECTS = ("unseen", "empty", "wall", "floor", "door", "key", "ball", "box", "goal", "lava", "agent")  # MiniGrid's ids
 COLOURS = ("red", "green", "blue", "purple", "yellow", "grey")
+DOOR_STATES = ("open", "closed", "locked")
 
 
 class Names:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agentscope.decompilation.naming import COLOURS, OBJECTS
+from agentscope.decompilation.naming import COLOURS, DOOR_STATES, OBJECTS
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.sources import Book, Source, Written, walled
 from agentscope.decompilation.viewing import code_of, ids_at
@@ -217,10 +217,29 @@ def _lookup(book: Book, network: IntegerNetwork, stage: Stage) -> Source:
     ranges = (*((axis.start, axis.stop) for axis in codes.ranges), (0, rows.shape[1]))
     least, most, units = int(rows.min()), int(rows.max()), tuple(range(int(np.prod(lengths))))
     part = Part(name, stage.name, units, ranges, (), 1, rows=len(rows), low=least, high=most)
-    book.add(Written(part, (*variables, j), body, f"number {j} of the row that describes what stands there", (table,)))
+    says, more = f"number {j} of the row that describes what stands there", legend(network.stage(codes.stage), rows)
+    book.add(Written(part, (*variables, j), body, says, (table,), more))
     low, high = (np.broadcast_to(bound, lengths) for bound in (rows.min(axis=0), rows.max(axis=0)))
     axes = (*codes.ranges, range(rows.shape[1]))
     return Source(stage.name, axes, (*codes.letters, "j"), (name,), (False,), low, high, whole=name)
+
+
+def legend(codes: Stage, rows: np.ndarray) -> str:
+    """What stands where a row of a table is read that is not all zero, by MiniGrid's names."""
+    sizes = [max(codes.settings[kind], 1) for kind in ("objects", "colours", "states")]
+    told = []
+    for row in np.flatnonzero(rows.any(axis=1)):
+        thing, colour, state = (int(part) for part in np.unravel_index(row, sizes))
+        words = [_told(COLOURS, colour, "colour")] if codes.settings["colours"] else []
+        words += [_told(OBJECTS, thing, "object")] if codes.settings["objects"] else []
+        if codes.settings["states"] and (state or _told(OBJECTS, thing, "") == "door"):
+            words.append(_told(DOOR_STATES, state, "state") if words[-1:] == ["door"] else f"in state {state}")
+        told.append(f"{row} {' '.join(words) or 'in state 0'}")
+    return f"rows that are not all 0: {', '.join(told)}" if told else "all rows are 0"
+
+
+def _told(names: tuple[str, ...], value: int, kind: str) -> str:
+    return names[value] if value < len(names) else f"{kind} {value}"
 
 
 def _ids(book: Book, stage: Stage, eye: Eye, *, first: bool) -> Source:

@@ -70,6 +70,11 @@ def _has_units(network: IntegerNetwork, stage: Stage) -> bool:
     return not last and stage.kind in COUNTED and is_plainly_read(network, stage.name)
 
 
+def _is_measured(stage: Stage, seen: Seen) -> bool:
+    """Whether the observations say something of a stage, if they are what is asked."""
+    return seen.values is None or stage.name in seen.values
+
+
 def _dropped(network: IntegerNetwork, stage: Stage, units: Sequence[int] | np.ndarray) -> Rewrite | None:
     """Take units out; a stage keeps one, since none could have none."""
     total = stage.settings[COUNTED[stage.kind]]
@@ -79,7 +84,7 @@ def _dropped(network: IntegerNetwork, stage: Stage, units: Sequence[int] | np.nd
 
 def constant_units(network: IntegerNetwork, stage: Stage, seen: Seen) -> Rewrite | None:
     """Units that never change: their readers' biases take them over."""
-    if not _has_units(network, stage):
+    if not _has_units(network, stage) or not _is_measured(stage, seen):
         return None
     parts = (seen.ranges.low[stage.name][None], seen.ranges.high[stage.name][None])
     low, high = (_by_unit(stage, part if seen.values is None else seen.values[stage.name]) for part in parts)
@@ -120,8 +125,8 @@ def _folded(network: IntegerNetwork, name: str, unit: int, value: int) -> tuple[
 
 
 def duplicate_units(network: IntegerNetwork, stage: Stage, seen: Seen) -> Rewrite | None:
-    """Units with the same weights and bias."""
-    if not _has_units(network, stage):
+    """Units with the same weights and bias, or with the same value on all observations."""
+    if not _has_units(network, stage) or not _is_measured(stage, seen):
         return None
     rows = network.of(stage.name)["table"].T if stage.kind == "lookup" else _rows(network, stage)
     rows = np.ascontiguousarray(rows)

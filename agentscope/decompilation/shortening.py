@@ -20,6 +20,7 @@ from agentscope.decompilation.rewrites import Rule, Seen
 from agentscope.decompilation.running import run, scores
 from agentscope.integers import IntegerNetwork
 
+Proved = Literal["always", "observations"]
 Kind = Literal["dead", "constant", "duplicate", "multiple", "clamp", "factor", "rows"]
 _CHUNK = 4_096  # observations that are run at once
 
@@ -41,7 +42,7 @@ class Step:
     stage: str
     units: tuple[int, ...]
     saved: int
-    proved: Literal["always", "observations"] = "always"
+    proved: Proved = "always"
 
 
 RULES: tuple[tuple[Kind, Rule, bool], ...] = (
@@ -73,25 +74,25 @@ def shorten(
     """
     steps: list[Step] = []
     before = None if observations is None else _scores(network, observations)
+    rules = [rule for rule in RULES if not rule[2] or (observations is not None and reachable)]
+    measured: tuple[IntegerNetwork | None, dict[str, np.ndarray] | None] = (None, None)
     changed = True
     while changed:
         changed = False
-        for kind, rule, from_states in RULES:
-            if from_states and (observations is None or not reachable):
-                continue
+        for kind, rule, from_states in rules:
             for name in [stage.name for stage in network.stages]:
-                if name not in {stage.name for stage in network.stages}:
-                    continue
-                values = _distinct_values(network, observations) if from_states and observations is not None else None
-                seen = Seen(bounds(network, low, high), values)
+                if all(stage.name != name for stage in network.stages):
+                    continue  # an earlier rewrite of this round took it
+                if from_states and observations is not None and measured[0] is not network:
+                    measured = network, _values(network, observations)
+                seen = Seen(bounds(network, low, high), measured[1] if from_states else None)
                 found = rule(network, network.stage(name), seen)
                 if found is None:
                     continue
                 made, units = found
                 assert before is None or np.array_equal(_scores(made, observations), before), f"{kind} of {name}"
-                steps.append(
-                    Step(kind, name, units, network.nonzero - made.nonzero, "observations" if from_states else "always")
-                )
+                proved: Proved = "observations" if from_states else "always"
+                steps.append(Step(kind, name, units, network.nonzero - made.nonzero, proved))
                 network, changed = made, True
     return network, tuple(steps)
 
@@ -102,10 +103,12 @@ def _scores(network: IntegerNetwork, observations: np.ndarray | None) -> np.ndar
     return np.concatenate(parts)
 
 
-def _distinct_values(network: IntegerNetwork, observations: np.ndarray) -> dict[str, np.ndarray]:
-    """What every stage puts out, each distinct output once."""
-    found: dict[str, list[np.ndarray]] = {}
+def _values(network: IntegerNetwork, observations: np.ndarray) -> dict[str, np.ndarray]:
+    """What the stages put out whose units can be told apart by it; scores and rows of tables are left out."""
+    wanted = [stage.name for stage in network.stages[:-1] if stage.weighs or stage.kind == "codes"]
+    found: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
     for start in range(0, len(observations), _CHUNK):
-        for name, values in run(network, observations[start : start + _CHUNK]).items():
-            found.setdefault(name, []).append(np.unique(values, axis=0))
-    return {name: np.unique(np.concatenate(parts), axis=0) for name, parts in found.items()}
+        chunk = run(network, observations[start : start + _CHUNK])
+        for name in wanted:
+            found[name].append(chunk[name])
+    return {name: np.concatenate(parts) for name, parts in found.items()}

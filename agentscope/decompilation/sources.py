@@ -19,7 +19,7 @@ class Written:
     Attributes:
         part: what it stands for; its calls, operations and note are filled in once the whole text is parsed.
         body: lines, not indented; a block's lines are indented by four spaces.
-        says: first line of its comment: what it gives.
+        says: first line of its comment: what it gives; more: further lines.
         tables: that it reads: (name, literal).
     """
 
@@ -28,6 +28,7 @@ class Written:
     body: tuple[str, ...]
     says: str
     tables: tuple[tuple[str, str], ...] = ()
+    more: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentscope.decompilation.emitting import annotated, emit
+from agentscope.decompilation.observing import legend
 from agentscope.decompilation.running import run, scores
 from agentscope.errors import SpaceMismatch, UnsupportedAgent
 from agentscope.integers import IntegerNetwork, arrays_of, read_plan
@@ -226,3 +227,14 @@ def test_refuses_what_does_not_fit():
         emit(network, ShownWorld((2,), 1, 3), header=HEADER)
     with pytest.raises(UnsupportedAgent, match="No concept shows observations of shape"):
         emit(network, ShownWorld((3,), 1, 2), header=HEADER)
+
+
+def test_rows_of_a_table_are_told_by_what_stands_there():
+    (codes,) = read_plan(["codes codes seen objects=11 colours=0 states=4"])
+    rows = np.zeros((44, 2), np.int64)
+    rows[[4, 18, 20, 41]] = 1
+    assert legend(codes, rows) == "rows that are not all 0: 4 empty, 18 door locked, 20 key, 41 agent in state 1"
+    (coloured,) = read_plan(["codes codes seen objects=12 colours=7 states=0"])
+    rows = np.zeros((84, 1), np.int64)
+    rows[[36, 83]] = 1
+    assert legend(coloured, rows) == "rows that are not all 0: 36 green key, 83 colour 6 object 11"
