@@ -29,13 +29,17 @@ class Inputs(Protocol):
 class Follower:
     """Evaluates functions of one program over wide numbers.
 
+    Args:
+        literals: of the program's tables, kept from one follower to the next.
     Raises: Unfollowed: from `call`, for what cannot be followed for all inputs at once.
     """
 
-    def __init__(self, program: tree.Program, algebra: Algebra, inputs: Inputs) -> None:
+    def __init__(
+        self, program: tree.Program, algebra: Algebra, inputs: Inputs, *, literals: dict[str, Any] | None = None
+    ) -> None:
         self.functions = {function.name: function for function in program.functions}
         self.tables = {table.name: table.value for table in program.tables}
-        self.literals: dict[str, Any] = {}
+        self.literals = {} if literals is None else literals
         self.algebra, self.inputs = algebra, inputs
         self.steps = 0
 

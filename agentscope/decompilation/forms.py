@@ -134,6 +134,8 @@ class Forms(Algebra):
         return value
 
     def _floor_divided(self, value: Wide, divisor: int) -> Wide:
+        if divisor == 1:
+            return value
         low, high = (end // divisor for end in _ends(value))
         return low if low == high else atom(("//", key_of(value), divisor), low, high)
 

@@ -19,14 +19,14 @@ from jaxtyping import Shaped
 
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.decompilation.following import Follower
-from agentscope.decompilation.forms import Forms, atom, key_of
+from agentscope.decompilation.forms import Forms, key_of
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.placing import PlacedPart, placed_parts
 from agentscope.decompilation.ranges import bounds
 from agentscope.decompilation.readings import Input, LeafText, Readings
 from agentscope.decompilation.wide import Columns, Unfollowed, Unknowns, Wide
 from agentscope.integers import IntegerNetwork
-from agentscope.language import Program
+from agentscope.language import Program, tree
 
 MOST_ROWS = 65_536  # of a truth table
 EFFORT = 40_000_000  # of the solver, in its own unit of work: the same on every machine
@@ -68,28 +68,45 @@ def prove_leaves(
     *,
     progress: ProgressCallback = no_progress,
 ) -> dict[str, Any]:
-    """Prove each function that stands for units and that a person could follow.
+    """Prove each function that stands for units, small or OPAQUE, and that the strategy takes the best of the scores.
 
     Args:
         parts: all of the text's.
         low, high: bounds of the observations that are legal.
     Returns: how many were proved by `table`, by `solver`, are `untested` or `failed`; `rows` of all tables; `differs`
-        and `why`: the first counterexamples and reasons, by function.
+        and `why`: the first counterexamples and reasons, by function; `every_input`: nothing is left to prove, so that
+        the text takes the network's action for every legal observation, met or not.
     Raises: ContractBroken: as `placed_parts`. UnsupportedAgent: as `bounds`.
     """
     text = LeafText(program, placed_parts(parts, network), network, bounds(network, low, high))
-    wanted = [text.by_name[part.name] for part in parts if part.stage and part.in_budget]
     found = []
-    for part in wanted:
+    for part in text.parts:
         found.append(prove_leaf(text, part))
-        progress("proving leaves", len(found), len(wanted))
+        progress("proving leaves", len(found), len(text.parts))
     proved = Counter(leaf.how for leaf in found if leaf.differs is None)
     differs = {leaf.name: leaf.differs for leaf in found if leaf.differs is not None}
     whys = {leaf.name: leaf.why for leaf in found if leaf.how == "untested" and leaf.differs is None}
     return {
         "table": proved["table"], "solver": proved["solver"], "untested": proved["untested"], "failed": len(differs),
         "rows": sum(leaf.rows for leaf in found), "differs": _first(differs), "why": _first(whys),
+        "every_input": all(leaf.proved for leaf in found) and takes_the_best(text),
     }  # fmt: skip
+
+
+def takes_the_best(text: LeafText) -> bool:
+    """Whether the strategy is argmax over the legal actions by the network's own scores, in their order."""
+    body, last = text.program.strategy.body, text.network.stages[-1].name
+    choice = body[0].value if len(body) == 1 and isinstance(body[0], tree.Return) else None
+    if not isinstance(choice, tree.ArgMax) or choice.domain.name != "actions":
+        return False
+    readings = Readings(text, Forms(), text.as_atom, None)
+    follower = Follower(text.program, readings.algebra, readings, literals=text.literals)
+    try:
+        keys = [follower.value(choice.key, {choice.variable: action}) for action in range(choice.domain.length)]
+        wanted = [readings.at(last, action) for action in range(math.prod(text.shapes[last]))]
+    except Unfollowed:
+        return False
+    return list(map(key_of, keys)) == list(map(key_of, wanted))
 
 
 def _first(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,12 +150,15 @@ class _Case:
             return self._found("untested", why=str(reason))
 
     def _compared(self, most_rows: int, only: frozenset[Input] | None) -> tuple[LeafProof, frozenset[Input]]:
-        """Corners first, which also tell what is read; then all rows, or the solver."""
+        """One normal form, corners (which also tell what is read), all rows, or the solver."""
         text = self.text
+        formed = self._of_one_form(only)
+        if formed is not None and math.prod(map(text.width, formed)) > most_rows:
+            return self._found("solver", formed), frozenset()
         corners = Readings(text, Columns(), lambda one: _column(text.ends(one)), only)
         differs, reads = self._differs(corners)
         inputs = list(corners.known)
-        rows = math.prod(text.width(one) for one in inputs)
+        rows = math.prod(map(text.width, inputs))
         if differs is not None:
             return self._found("table", inputs, 2, differs), reads
         if rows > most_rows:
@@ -150,7 +170,7 @@ class _Case:
 
     def _values(self, readings: Readings) -> tuple[Wide, Wide, frozenset[Input]]:
         """What the text and the network give, and what the text reads."""
-        follower = Follower(self.text.program, readings.algebra, readings)
+        follower = Follower(self.text.program, readings.algebra, readings, literals=self.text.literals)
         given = readings.algebra.number(follower.call(self.part.name, self.arguments))
         reads = frozenset(readings.known)
         return given, readings.unfolding.own(self.part.stage, self.place), reads
@@ -167,10 +187,8 @@ class _Case:
         return self._example(numbers[0], numbers[1], dict(zip(readings.known, numbers[2:], strict=True))), reads
 
     def _solved(self, inputs: Sequence[Input], only: frozenset[Input] | None) -> LeafProof:
-        """By one normal form of both, or by z3, which need not be there."""
+        """By z3, which need not be there."""
         text = self.text
-        if self._have_one_form(only):
-            return self._found("solver", inputs)
         try:
             algebra = Unknowns()
         except ImportError:
@@ -189,18 +207,14 @@ class _Case:
         known = {one: values(value) for one, value in readings.known.items()}
         return self._found("solver", inputs, differs=self._example(values(given), values(wanted), known))
 
-    def _have_one_form(self, only: frozenset[Input] | None) -> bool:
-        def unknown(one: Input) -> Wide:
-            if not self.text.is_whole(one):
-                raise Unfollowed("decimals")
-            low, high = self.text.ends(one)
-            return atom(one, int(low), int(high))
-
+    def _of_one_form(self, only: frozenset[Input] | None) -> tuple[Input, ...] | None:
+        """What text and network read where they have one normal form; None where that is not so."""
+        readings = Readings(self.text, Forms(), self.text.as_atom, only)
         try:
-            given, wanted, _ = self._values(Readings(self.text, Forms(), unknown, only))
+            given, wanted, _ = self._values(readings)
         except Unfollowed:
-            return False
-        return key_of(given) == key_of(wanted)
+            return None
+        return tuple(readings.known) if key_of(given) == key_of(wanted) else None
 
     def _example(self, given: Any, wanted: Any, inputs: Mapping[Input, Any]) -> Mapping[str, Any]:
         named = {_named(one): value for one, value in inputs.items()}

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from agentscope.decompilation.forms import atom
 from agentscope.decompilation.placing import PlacedPart
 from agentscope.decompilation.ranges import Ranges
 from agentscope.decompilation.spreads import KINDS, kinds_of_ids
@@ -39,6 +41,11 @@ class LeafText:
     def by_name(self) -> dict[str, PlacedPart]:
         """The functions by name."""
         return {part.name: part for part in self.parts}
+
+    @cached_property
+    def literals(self) -> dict[str, Any]:
+        """Of the text's tables, as they are followed."""
+        return {}
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -93,6 +100,16 @@ class LeafText:
     def is_whole(self, one: Input) -> bool:
         """Whether an input is a whole number."""
         return one[0] != SEEN or self.network.stages[0].kind != "whole"
+
+    def as_atom(self, one: Input) -> Wide:
+        """An input in a normal form.
+
+        Raises: Unfollowed: it is a decimal.
+        """
+        if not self.is_whole(one):
+            raise Unfollowed("decimals")
+        low, high = self.ends(one)
+        return atom(one, int(low), int(high))
 
     def width(self, one: Input) -> float:
         """How many values an input takes."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agentscope.decompilation.emitting import emit
-from agentscope.decompilation.leaves import LeafText, prove_leaf
+from agentscope.decompilation.leaves import LeafText, prove_leaf, prove_leaves
 from agentscope.decompilation.placing import placed_parts
 from agentscope.decompilation.ranges import bounds
 from agentscope.errors import TextError
@@ -41,6 +41,14 @@ def test_every_leaf_is_proved(name, seed):
     assert found and all(leaf.differs is None for leaf in found.values())
     untested = {leaf.stage for leaf in found.values() if not leaf.proved}
     assert untested <= ({"codes", "cells"} if name in TURNED else set())
+
+
+@pytest.mark.parametrize("name", sorted(set(PLANS) - TURNED))
+def test_nothing_is_left_to_prove_of_an_emitted_text(name):
+    network, _, made, highest = emitted(name, 7)
+    shape = network.observation
+    found = prove_leaves(made.parts, made.program, network, np.zeros(shape), np.full(shape, highest))
+    assert found["every_input"], found
 
 
 def changed_numbers(program, rng, count):

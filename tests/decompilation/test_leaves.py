@@ -1,7 +1,6 @@
 """Leaves: proved where text and unit are one, refuted with inputs that can be checked where they are not."""
 
 import importlib
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -248,15 +247,28 @@ def test_what_depends_on_where_the_agent_stands_is_untested_not_proved():
     assert leaf.how == "untested" and "place that depends on the inputs" in leaf.why
 
 
-def test_leaves_above_the_budget_are_left_out_and_counts_add_up():
+def test_counts_add_up_and_nothing_is_left_to_prove():
     vocabulary = vocabulary_for((4,), 6)
     program = parse(DENSE_TEXT, vocabulary, DECOMPILATION_LIMITS)
-    parts = (*DENSE_PARTS[:2], replace(DENSE_PARTS[2], inputs=99))
-    found = prove_leaves(parts, program, DENSE, np.zeros(4), np.full(4, 6))
-    assert found == {"table": 2, "solver": 0, "untested": 0, "failed": 0, "rows": 7**3 + 7**2, "differs": {}, "why": {}}
+    found = prove_leaves(DENSE_PARTS, program, DENSE, np.zeros(4), np.full(4, 6))
+    assert found == {"table": 3, "solver": 0, "untested": 0, "failed": 0, "rows": 7**3 + 7**2 + 10**2 + 10,
+                     "differs": {}, "why": {}, "every_input": True}  # fmt: skip
     wrong = parse(DENSE_TEXT.replace("7 * seen(2)", "8 * seen(2)"), vocabulary, DECOMPILATION_LIMITS)
-    found = prove_leaves(parts, wrong, DENSE, np.zeros(4), np.full(4, 6))
-    assert found["failed"] == 1 and list(found["differs"]) == ["hidden_1"]
+    found = prove_leaves(DENSE_PARTS, wrong, DENSE, np.zeros(4), np.full(4, 6))
+    assert found["failed"] == 1 and list(found["differs"]) == ["hidden_1"] and not found["every_input"]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["argmax(actions, key=lambda a: score(1 - a))", "argmax(actions, key=lambda a: -score(a))",
+     "argmax(actions, key=lambda a: score(a) // 2)", "left if score(0) > score(1) else right"],
+)  # fmt: skip
+def test_leaves_do_not_prove_a_strategy_that_takes_another_action(strategy):
+    text = DENSE_TEXT.replace("argmax(actions, key=lambda a: score(a))", strategy)
+    found = prove_leaves(
+        DENSE_PARTS, parse(text, vocabulary_for((4,), 6), DECOMPILATION_LIMITS), DENSE, np.zeros(4), np.full(4, 6)
+    )
+    assert found["table"] == 3 and not found["every_input"]
 
 
 def test_shapes_of_the_small_networks_are_those_of_their_stages():
