@@ -51,10 +51,11 @@ class Stage:
 
     Kinds that rearrange: `whole` floors decimals, each times its own power of two, and clamps them; `plane` takes one
     plane of the observation; `covered` is 1 in and below the topmost filled cell of a column; `counted` gives every
-    cell the number of filled cells in its row, `summed` every column the number of its filled cells; `codes` gives each cell of a MiniGrid encoding one number, as it lies or
-    as the agent sees it (`reach`); `flags` and `planes` give its ids one by one; `lookup` describes each code by a row
-    of a table. Kinds that weigh: `dense`; `slide` along columns, the same weights for each; `match` of 4 x 4 patterns
-    anywhere in the first four rows (the maximum over positions); `around` in 3 x 3 cells.
+    cell the number of filled cells in its row, `summed` every column the number of its filled cells; `codes` gives each
+    cell of a MiniGrid encoding one number, as it lies or as the agent sees it (`reach`); `flags` and `planes` give its
+    ids one by one; `lookup` describes each code by a row of a table. Kinds that weigh: `dense`; `slide` along columns,
+    the same weights for each; `match` of 4 x 4 patterns anywhere in the first four rows (the maximum over positions);
+    `around` in 3 x 3 cells.
 
     Attributes:
         sources: names of earlier stages, or "seen".

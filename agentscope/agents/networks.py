@@ -111,6 +111,8 @@ class SB3Network:
         if not scores and self.spec.activation not in ("ReLU", "Tanh"):
             return None
         weights, bias = (values.detach().numpy().astype(np.float64) for values in (module.weight, module.bias))
+        if weights.shape[1] != int(np.prod(self.layers[index].shape)):
+            return None  # the extractor's own last step stands between them
         if scores and self.spec.has_quantiles:
             weights, bias = (values.reshape(self.spec.quantiles, self.actions, -1).mean(axis=0)
                              for values in (weights, bias))  # fmt: skip

@@ -115,7 +115,7 @@ def load_point(folder: Path, point: PointPart, *, name: str) -> SB3Network:
     found = hashlib.sha256(read_bytes(path, MAX_FILE, point.file)).hexdigest()
     if found != point.sha256:
         raise RefusedFile(
-            f"{point.file} is refused: its sha256 is {found[:12]}..., {FILE} says {point.sha256[:12]}...: it is another "
-            "file, or was changed."
+            f"{point.file} is refused: its sha256 is {found[:12]}..., {FILE} says {point.sha256[:12]}...: it is "
+            "another file, or was changed."
         )
     return load_network(path, name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from agentscope.decompilation import Decompilation, Part
 from agentscope.errors import BadOption
 from agentscope.integers import IntegerNetwork
 from agentscope.language import header_for
-from agentscope.measures import mean_interval
+from agentscope.pipeline.christening import christen
 from agentscope.pipeline.likeness import earned, examine_simplified
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
@@ -29,6 +29,8 @@ from agentscope.rollouts import NetworkPolicy
 POINTS = ("close", "small")
 FILES = {"close": ("simplified.zip", "decompiled.py"), "small": ("simplified-small.zip", "decompiled-small.py")}
 CLOSE, CLOSE_CLEAR, SMALL_RETURN = 0.95, 0.99, 0.98  # what the two points have to reach
+SB3_STATES = 10_000  # that SB3 itself is asked about
+NAMED_ON = 3_000  # states on which names are looked for under `quick`
 EFFECT_STATES = 1_000  # on which parts are ablated
 
 
@@ -56,7 +58,6 @@ class _Point:
     origin: Mapping[str, Any]
     fitted_on: tuple[str, ...] = ()
     steps: tuple[Any, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @in_one_thread
@@ -148,13 +149,21 @@ def _decompiled(
         low, high = observation_bounds(agent)
         ranges = decompilation.refuse_inexact(point.integers, low, high)
         effects = _effects(agent, point, exam, run)
+        known = christen(agent, point.network, point.integers, _fewer(exam, run), effects, run)
         note = f"the {point.name} simplified network of {agent.name} ({agent.network.sha256[:8]}), whole numbers only"
         header = header_for(agent.env.id, agent.env.kwargs, network=sha256, level=3, notes=(note,))
-        found = decompilation.emit(point.integers, agent.env, header=header, names=point.names, effects=effects)
+        found = decompilation.emit(
+            point.integers, agent.env, header=header, names=known.names, why=known.why, effects=effects
+        )
         program = program_block(agent, point, found, effects, run, exam=exam)
+        program["names"] = [
+            {"unit": unit, "name": known.names.get(unit), "why": why} for unit, why in known.why.items()
+        ]
     with run.stage(f"proving equality ({point.name})"):
         proof = _proof_states(agent, point, run, states)
         equality = prove(agent, point.integers, point.network, found.program, found.parts, proof, run)
+        equality["sb3"] = _played_by_sb3(agent, point, content, proof.states)
+        equality["equal"] = equality["equal"] and not equality["sb3"]["disagreements"]
         equality["largest_sum_bits"] = float(np.log2(max(ranges.partial.values(), default=1)))
     block = {
         "nonzero": point.integers.nonzero, "bits": point.integers.bits, "stages": _stages(point.integers),
@@ -162,6 +171,13 @@ def _decompiled(
         "shortened": [asdict(step) for step in point.steps], "program": program, "equality": equality,
     }  # fmt: skip
     return block, {zip_name: content, text_name: found.text.encode()}
+
+
+def _fewer(exam: StateSet, run: Run) -> StateSet:
+    """The states on which units get their names: under `quick` a part of them."""
+    most = len(exam) if run.budget.name == "full" else NAMED_ON
+    rows = np.linspace(0, len(exam) - 1, min(len(exam), most)).astype(np.int64)
+    return replace(exam, states=exam.states[rows], episode=exam.episode[rows], step=exam.step[rows])
 
 
 def zip_bytes(network: Any) -> bytes:
@@ -172,6 +188,19 @@ def zip_bytes(network: Any) -> bytes:
         path = Path(folder) / "simplified.zip"
         save_agent(network, path)
         return path.read_bytes()
+
+
+def _played_by_sb3(agent: OpenAgent, point: _Point, content: bytes, states: np.ndarray) -> dict[str, int]:
+    """SB3's own greedy choices, from the zip as it is written, beside those of the simplified network; no mask."""
+    from agentscope.agents.deploying import actions_in_sb3
+
+    observations = agent.env.observe(states[:: max(len(states) // SB3_STATES, 1)])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "simplified.zip"
+        path.write_bytes(content)
+        chosen = actions_in_sb3(path, point.network.algorithm, observations)
+    own = np.asarray(point.network.scores(observations)).argmax(axis=1)
+    return {"states": len(observations), "disagreements": int((chosen != own).sum())}
 
 
 def _stages(integers: IntegerNetwork) -> list[str]:
@@ -241,7 +270,8 @@ def program_block(
     return {
         "lines": size.lines, "constants": size.constants, "bits": size.bits, "leaves": ledger.distinct_leaves,
         "distinct_leaves": ledger.distinct_leaves, "places": ledger.leaves, "leaves_in_budget": ledger.in_budget,
-        "operations": ledger.operations, "opaque": ledger_rows, "opaque_effect": share, "functions": rows, "calls": calls,
+        "operations": ledger.operations, "opaque": ledger_rows, "opaque_effect": share, "functions": rows,
+        "calls": calls,
         "naive": {"lines": naive.lines, "constants": naive.constants, "bits": naive.bits},
     }  # fmt: skip
 
@@ -281,6 +311,3 @@ def prove(
     rows = asdict(equality)
     rows["equal"] = equality.equal and not leaves["failed"]
     return {**rows, "leaves": leaves}
-
-
-__all__ = ["FILES", "POINTS", "Decompiled", "decompile_agent", "mean_interval", "observation_bounds", "prove", "replace"]

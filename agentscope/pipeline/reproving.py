@@ -43,9 +43,7 @@ def verify_run(
     return {"equal": all(row["equal"] for row in found.values()), **found}
 
 
-def _proved_again(
-    folder: Path, name: str, point: dict[str, Any], env: Any, run: Run, *, states: int
-) -> dict[str, Any]:
+def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run: Run, *, states: int) -> dict[str, Any]:
     from agentscope.agents import load_network
     from agentscope.agents.deploying import integers_of
 

@@ -15,6 +15,7 @@ from agentscope.pipeline.running import Run
 from agentscope.records import Budget
 from agentscope.verification.proof_sets import RandomLegal
 
+SLOWER = 3  # times as slow as the phase before: a fast start would undo what was learned
 LOGITS = 256  # first states on which the spread of logits is compared
 SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
 
@@ -96,7 +97,7 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     for phase, updates in enumerate(recipe.updates):
         states, episode = _states_to_teach(agent, recipe, run, student, phase=phase)
         lesson = Lesson(
-            updates=updates, batch=recipe.batch, rate=recipe.rate, hard=recipe.hard,
+            updates=updates, batch=recipe.batch, rate=recipe.rate / SLOWER**phase, hard=recipe.hard,
             fan_in=recipe.fan_in, sparsity=recipe.sparsity, all_states=everything is not None, ramp=phase == 0,
             equalise=recipe.equalise, exact=recipe.exact,
         )  # fmt: skip
