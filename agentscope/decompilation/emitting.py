@@ -69,7 +69,8 @@ def emit(
         replace(part, note=_note(part, made, why=_why(part, names, why)))
         for part, made in zip(sized([made.part for made in kept], program, named=names), kept, strict=True)
     )
-    header = replace(header, notes=(*header.notes, READING))
+    if READING not in header.notes:
+        header = replace(header, notes=(*header.notes, READING))
     return annotated(Decompilation("", replace(program, header=header), parts, dict(why)), effects or {})
 
 

@@ -155,8 +155,6 @@ def _wholes(book: Book, network: IntegerNetwork, stage: Stage, eye: Eye) -> Sour
     """Decimals as whole numbers: times a power of two, rounded down, clamped."""
     arrays = network.of(stage.name)
     low, high = arrays["low"].astype(np.int64), arrays["high"].astype(np.int64)
-    if eye.kind != "number":
-        raise UnsupportedAgent(f"Stage {stage.name} rounds decimals, but the environment shows whole numbers.")
     if len(eye.shape) != 1:
         return _whole_cells(book, stage, eye, arrays)
     made = []

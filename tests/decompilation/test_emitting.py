@@ -221,6 +221,18 @@ def test_decimals_are_rounded_as_the_network_rounds_them():
     assert all(np.array_equal(ours[f"input_{i}"], values["input"][:, i]) for i in range(4))
 
 
+@pytest.mark.parametrize("shape", [(4,), (2, 3)])
+@pytest.mark.parametrize("alike", [True, False])
+def test_whole_numbers_are_rounded_too(shape, alike):
+    stages = read_plan(["input whole seen", "hidden dense input units=3 shift=2 low=-20 high=20",
+                        "scores dense hidden units=2"])  # fmt: skip
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.integers(-9, 10, size=size) for name, size in arrays_of(stages, shape).items()}
+    exponent = np.full(shape, -1) if alike else rng.integers(-2, 3, size=shape)
+    arrays |= {"input.exponent": exponent, "input.low": np.full(shape, 1), "input.high": np.full(shape, 6)}
+    check_equal(IntegerNetwork(stages, arrays, shape), 7)
+
+
 def test_refuses_what_does_not_fit():
     network = dense_over((2,), [[1, 1], [1, 0]], [0, 0])
     with pytest.raises(SpaceMismatch, match="2 scores, but shown has 3 actions"):
