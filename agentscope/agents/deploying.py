@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ def actions_in_sb3(path: Path, algorithm: str, observations: np.ndarray) -> np.n
 
     SB3's loader runs code from the file: never hand it a stranger's.
     """
-    loaders = {"DQN": DQN, "PPO": PPO, "A2C": A2C, "MaskablePPO": MaskablePPO}
+    loaders: dict[str, Any] = {"DQN": DQN, "PPO": PPO, "A2C": A2C, "MaskablePPO": MaskablePPO}
     model = loaders[algorithm].load(path, device="cpu")
     with one_thread():
         parts = [model.predict(observations[start : start + _AT_ONCE], deterministic=True)[0]

@@ -149,7 +149,7 @@ def _grid(kwargs: Mapping[str, int], own: Mapping[str, np.ndarray]) -> tuple[lis
 
 
 def _convolutions(kwargs: Mapping[str, int], own: Mapping[str, np.ndarray]) -> tuple[list[Stage], Reals]:
-    stages, arrays = [Stage("planes", "planes", (SEEN,), _ids(kwargs))], {}
+    stages, arrays = [Stage("planes", "planes", (SEEN,), _ids(kwargs))], Reals()
     channels, depth = int(kwargs.get("channels", 16)), int(kwargs.get("depth", 1))
     for index in range(depth):
         name = f"around_{index + 1}" if depth > 1 else "around"

@@ -114,7 +114,7 @@ def _descriptions(
     )  # fmt: skip
     described = {}
     for row in rows:
-        place = _place(f"{row['layer']}[{row['unit']}]", shapes)
-        if place is not None:
-            described[place] = str(row["told"])
+        where = _place(f"{row['layer']}[{row['unit']}]", shapes)
+        if where is not None:
+            described[where] = str(row["told"])
     return described

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from agentscope import rollouts, verification
+from agentscope.contracts import Policy
 from agentscope.measures import mean_regret, near_ties, regrets, same_class
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
@@ -41,7 +42,7 @@ def earned(agent: OpenAgent, network: Any, run: Run, *, episodes: int | None = N
     negative. Its interval is a bootstrap over seeds; it is None where the original plays no better than chance.
     """
     seeds = run.streams.episode_seeds("earned", episodes or PLAYED * run.budget.exam)
-    players = {
+    players: dict[str, Policy] = {
         "network": agent.policy,
         "simplified": NetworkPolicy(network, agent.env),
         "random": RandomLegal(agent.env, run.streams.generator("earned.random")),

@@ -17,7 +17,7 @@ from agentscope.reports.tables import columns_table
 
 POINT_HEAD = ("numbers", "bits", "agreement", "no near-ties", "edited", "all reachable", "return ratio", "95 %")
 PROOF_HEAD = ("states", "disagreements", "functions compared", "failed", "changed by substitution", "leaves proved",
-              "largest sum")  # fmt: skip
+              "other actions in SB3", "largest sum")  # fmt: skip
 PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "its effect", "naive lines")
 FRONTIER_HEAD = ("shape", "weights", "activations", "numbers", "bits", "agreement", "no near-ties", "regret",
                  "return ratio", "95 %")  # fmt: skip
@@ -32,7 +32,7 @@ def points_of(block: Row) -> list[tuple[str, Row]]:
 
 def point_rows(block: Row) -> list[tuple[str, ...]]:
     """Each point beside its original: M ~ S, which is measured."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, point in points_of(block):
         sets = point["agreement"]
         network = sets.get("network") or {}
@@ -50,21 +50,22 @@ def point_rows(block: Row) -> list[tuple[str, ...]]:
 
 def proof_rows(block: Row) -> list[tuple[str, ...]]:
     """Each point against its own text: S == P, which is exact."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, point in points_of(block):
         proof, leaves = point["equality"], point["equality"]["leaves"]
         proved = leaves["table"] + leaves["solver"]
         rows.append((
             name, f"{proof['states']:,}", f"{proof['disagreements']:,}", f"{proof['nodes']:,}",
             f"{proof['nodes_failed']:,}", f"{proof['substituted_changed']:,}",
-            f"{proved:,} of {proved + leaves['untested'] + leaves['failed']:,}", f"2^{proof['largest_sum_bits']:.1f}",
+            f"{proved:,} of {proved + leaves['untested'] + leaves['failed']:,}",
+            f"{proof['sb3']['disagreements']:,} of {proof['sb3']['states']:,}", f"2^{proof['largest_sum_bits']:.1f}",
         ))  # fmt: skip
     return rows
 
 
 def program_rows(block: Row) -> list[tuple[str, ...]]:
     """Each text's size beside that of the naive one."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, point in points_of(block):
         program = point["program"]
         rows.append((
