@@ -1,6 +1,6 @@
 """Hidden convolutions: does a dense layer use the same few filters at every position, in whatever order and scale?
 
-Units are told apart by nothing but their weights. *Filters* are taken from three quarters of the units and judged on the others:
+Units are told apart by nothing but their weights. *Filters* are taken from most of the units and judged on the others:
 each held-out unit gets the best filter at the best position, times a number. *Explained* is the share of the held-out
 weights' squares that this gives, less what the same procedure gives on weights that are shuffled within each unit:
 choosing among many filters and positions explains a part of anything.
@@ -8,14 +8,15 @@ choosing among many filters and positions explains a part of anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64, Int
 
 from agentscope.errors import BadOption
+from agentscope.integers import IntegerNetwork, shapes_of
 
-FOLDS = 4
+FOLDS, SMALL = 8, 64
 ROUNDS = 3  # of averaging
 NEARLY = 0.8  # windows that hold this share of what the fullest one holds may be the place of a unit
 SHARED = 0.5  # share of a unit's squares that a filter explains where the unit counts as one of its users
@@ -61,21 +62,26 @@ def find_convolution(
     Args:
         weight: of a dense layer; units without any weight are left out of every share.
 
-    Raises: BadOption: a kernel that does not fit, or fewer than eight units with weights.
+    Raises: BadOption: a kernel that does not fit, or fewer than sixteen units with weights.
     """
     _, _, rows, columns = weight.shape
     height, width = kernel
     if (height % 2 == 0 and height != rows) or width % 2 == 0 or height > 2 * rows or width > 2 * columns:
-        raise BadOption(f"A kernel has an odd number of rows and columns (or all rows); {height} x {width} was asked for.")
+        raise BadOption(
+            f"A kernel has an odd number of rows and columns (or all rows); {height} x {width} was asked for."
+        )
     lengths = np.sqrt((weight.reshape(len(weight), -1) ** 2).sum(axis=1))
     alive = np.flatnonzero(lengths > 0)
     if len(alive) < 2 * FOLDS:
         raise BadOption(f"A layer of {len(alive)} units with weights cannot be split into parts that share filters.")
     units = weight[alive] / lengths[alive, None, None, None]
-    folds = generator.permutation(len(alive)) % FOLDS
+    few = len(alive) <= SMALL  # a filter has few units there, and should not lose most of them at once
+    folds = generator.permutation(len(alive)) % (len(alive) // 2 if few else FOLDS)
     raw = _held_out(units, folds, kernel)
     flat = units.reshape(len(alive), -1)
-    shuffled = [_held_out(generator.permuted(flat, axis=1).reshape(units.shape), folds, kernel) for _ in range(SHUFFLES)]
+    shuffled = [
+        _held_out(generator.permuted(flat, axis=1).reshape(units.shape), folds, kernel) for _ in range(SHUFFLES)
+    ]
     chance = float(np.mean(shuffled))
     views = _views(units, kernel)
     filters = _filters(views, len(alive))
@@ -88,15 +94,15 @@ def find_convolution(
         view = best[np.arange(len(alive)), channel[alive]]
         row[alive], column[alive] = views.row[view], views.column[view]
         factor = (views.patch[view] * filters[channel[alive]]).sum(axis=1)
-        scale[alive] = lengths[alive] * factor / np.maximum((views.inside[view] * filters[channel[alive]] ** 2).sum(axis=1), TINY)
+        scale[alive] = (
+            lengths[alive] * factor / np.maximum((views.inside[view] * filters[channel[alive]] ** 2).sum(axis=1), TINY)
+        )
     explained = max((raw - chance) / (1 - chance), 0.0) if chance < 1 else 0.0
     shaped = filters.reshape(len(filters), weight.shape[1], *kernel)
     return Convolution(kernel, shaped, channel, row, column, scale, explained, raw, chance)
 
 
-def tied_weights(
-    found: Convolution, shape: tuple[int, int, int]
-) -> Float64[np.ndarray, "units planes rows columns"]:
+def tied_weights(found: Convolution, shape: tuple[int, int, int]) -> Float64[np.ndarray, "units planes rows columns"]:
     """The layer's weights if every unit were its filter, placed and scaled: what replacement puts in their place."""
     planes, rows, columns = shape
     height, width = found.kernel
@@ -104,8 +110,48 @@ def tied_weights(
     weight = np.zeros((len(found.channel), planes, rows + 2 * up, columns + 2 * side))
     for unit in np.flatnonzero(found.channel >= 0):
         row, column = found.row[unit], found.column[unit]
-        weight[unit, :, row : row + height, column : column + width] = found.scale[unit] * found.filters[found.channel[unit]]
+        weight[unit, :, row : row + height, column : column + width] = (
+            found.scale[unit] * found.filters[found.channel[unit]]
+        )
     return weight[:, :, up : up + rows, side : side + columns]
+
+
+def as_slide(network: IntegerNetwork, name: str, found: Convolution) -> IntegerNetwork:
+    """The network with a dense stage written as a `slide` along columns, its units renamed and its scores as they were.
+
+    Args:
+        name: of a dense stage that reads one source of (rows, columns), and is read by dense stages.
+        found: its convolution, whose kernel has as many rows as the source.
+
+    Raises: BadOption: the stage's weights and biases are not exactly those of tied filters.
+    """
+    stage, arrays = network.stage(name), dict(network.arrays)
+    rows, columns = shapes_of(network.stages, network.observation)[stage.sources[0]]
+    units = arrays[f"{name}.weight"].reshape(-1, rows, columns)
+    side = found.kernel[1] // 2
+    padded = np.pad(units, ((0, 0), (0, 0), (side, side)))
+    channels: dict[bytes, int] = {}
+    places, tied = np.zeros(len(units), dtype=np.int64), np.zeros((len(units), rows, found.kernel[1]), dtype=np.int64)
+    for unit, column in enumerate(found.column):
+        window = padded[unit, :, column : column + found.kernel[1]]
+        if np.abs(window).sum() != np.abs(units[unit]).sum():
+            raise BadOption(f"Unit {unit} of {name!r} has weights outside its column, so that no slide equals it.")
+        key = np.append(window, arrays[f"{name}.bias"][unit]).tobytes()
+        channel = channels.setdefault(key, len(channels))
+        tied[channel], places[unit] = window, channel * columns + column
+    settings = {"channels": len(channels), "kernel": found.kernel[1],
+                **{key: value for key, value in stage.settings.items() if key != "units"}}  # fmt: skip
+    biases = np.array([np.frombuffer(key, dtype=np.int64)[-1] for key in channels])
+    arrays |= {f"{name}.weight": tied[: len(channels)], f"{name}.bias": biases}
+    if side:
+        arrays[f"{name}.outside"] = np.zeros(rows, dtype=np.int64)
+    for reader in network.stages:
+        if name in reader.sources:
+            weight = np.zeros((len(arrays[f"{reader.name}.bias"]), len(channels) * columns), dtype=np.int64)
+            np.add.at(weight.T, places, arrays[f"{reader.name}.weight"].T)
+            arrays[f"{reader.name}.weight"] = weight
+    stages = tuple(replace(one, kind="slide", settings=settings) if one.name == name else one for one in network.stages)
+    return replace(network, stages=stages, arrays=arrays)
 
 
 @dataclass(frozen=True)
@@ -153,7 +199,7 @@ def _best(views: _Views, filters: np.ndarray, units: int) -> tuple[np.ndarray, n
 def _held_out(units: np.ndarray, folds: np.ndarray, kernel: tuple[int, int]) -> float:
     """Share of the squares of each fold that filters of the others explain."""
     found = 0.0
-    for fold in range(FOLDS):
+    for fold in range(int(folds.max()) + 1):
         filters = _filters(_views(units[folds != fold], kernel), int((folds != fold).sum()))
         held = units[folds == fold]
         if len(filters):

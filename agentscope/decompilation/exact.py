@@ -123,9 +123,41 @@ def exact_integers(
     largest = max(progress.largest, rows.largest)
     if largest >= EXACT:
         raise BadOption(f"In whole numbers a sum could reach {largest}; below {EXACT} is needed.")
-    network = IntegerNetwork(tuple(progress.stages), progress.arrays, observation)
+    network = without_unread(IntegerNetwork(tuple(progress.stages), progress.arrays, observation))
     found = (tuple(progress.merged), tuple(progress.constant), largest, tuple(progress.unproven))
     return Exact(network, float(rows.scales.max()), *found)
+
+
+def without_unread(network: IntegerNetwork) -> IntegerNetwork:
+    """The network without hidden units that no reader weighs: what a network computes in vain."""
+    arrays = dict(network.arrays)
+    shapes = shapes_of(network.stages, network.observation)
+    sizes: dict[str, int] = {}
+    for place in reversed(range(len(network.stages) - 1)):
+        stage = network.stages[place]
+        if not stage.weighs:
+            continue
+        readers = [reader for reader in network.stages[place + 1 :] if stage.name in reader.sources]
+        if any(len(reader.sources) > 1 for reader in readers):
+            continue
+        inputs = [arrays[f"{reader.name}.weight"].reshape(len(arrays[f"{reader.name}.bias"]), -1) for reader in readers]
+        repeats = shapes[stage.name][1] if stage.kind == "slide" else 1
+        used = np.any(np.concatenate(inputs) != 0, axis=0)
+        flat = len(used) != len(arrays[f"{stage.name}.bias"])
+        kept = np.flatnonzero(used.reshape(-1, repeats).any(axis=1) if flat else used)
+        columns = (kept[:, None] * repeats + np.arange(repeats)).ravel() if flat else kept
+        for reader in readers:
+            arrays[f"{reader.name}.weight"] = arrays[f"{reader.name}.weight"][:, columns]
+        for name in ("weight", "bias", "everywhere"):
+            if f"{stage.name}.{name}" in arrays:
+                arrays[f"{stage.name}.{name}"] = arrays[f"{stage.name}.{name}"][kept]
+        sizes[stage.name] = len(kept)
+    stages = tuple(_sized(stage, sizes[stage.name]) if stage.name in sizes else stage for stage in network.stages)
+    return replace(network, stages=stages, arrays=arrays)
+
+
+def _sized(stage: Stage, units: int) -> Stage:
+    return replace(stage, settings={**stage.settings, "channels" if stage.kind == "slide" else "units": units})
 
 
 def trimmed(
@@ -252,7 +284,8 @@ def _hidden(progress: _Progress, stage: Stage, rows: _Rows, tanh: bool) -> None:
     """Add a hidden stage, its equal units once and its constant ones not at all."""
     places: dict[bytes, int] = {}
     units = len(rows.bias)
-    old, offset, kept = np.zeros((units, units)), np.zeros(units), []
+    kept: list[tuple[int, int]] = []
+    old, offset = np.zeros((units, units)), np.zeros(units)
     for unit in range(units):
         low, high, scale = int(rows.low[unit]), int(rows.high[unit]), rows.scales[unit]
         if low == high or high <= 0 or (tanh and low > 0):
@@ -271,14 +304,14 @@ def _hidden(progress: _Progress, stage: Stage, rows: _Rows, tanh: bool) -> None:
         if tanh and 1 / scale < STEEP:
             raise BadOption(f"Unit {unit} of {stage.name!r} is a Tanh that rises slowly, so it is no threshold.")
     chosen, signs = [unit for unit, _ in kept], np.array([sign for _, sign in kept], dtype=np.int64)
-    high = np.ones(len(kept), dtype=np.int64) if tanh else rows.high[chosen]
-    low = -high if tanh else np.zeros_like(high)
-    progress.values[stage.name] = _Values(old[:, : len(kept)], offset, low, high, np.full(len(kept), tanh))
+    highs = np.ones(len(kept), dtype=np.int64) if tanh else rows.high[chosen]
+    lows = -highs if tanh else np.zeros_like(highs)
+    progress.values[stage.name] = _Values(old[:, : len(kept)], offset, lows, highs, np.full(len(kept), tanh))
     progress.largest = max(progress.largest, rows.largest)
     if tanh:
         progress.unproven += [(stage.name, unit) for unit in chosen if not rows.odd[unit]]
     weight, bias = rows.weight[chosen] * signs[:, None], rows.bias[chosen] * signs
-    _add(progress, stage, weight, bias, shift=0, low=-1 if tanh else 0, high=int(high.max(initial=1)))
+    _add(progress, stage, weight, bias, shift=0, low=-1 if tanh else 0, high=int(highs.max(initial=1)))
 
 
 def _add(progress: _Progress, stage: Stage, weight: np.ndarray, bias: np.ndarray, **limits: int) -> None:

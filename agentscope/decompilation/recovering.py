@@ -8,17 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Shaped
 
-from agentscope.decompilation.circuits import Circuit, Form
+from agentscope.contracts import InspectableEnv
+from agentscope.decompilation.circuits import Circuit, Form, circuit_of
 from agentscope.decompilation.deciding import Rule, decided, determining, list_bits, rules_of
 from agentscope.decompilation.families import Families, Family, Rolled, families_of, is_formula
+from agentscope.decompilation.looking import looking_text
 from agentscope.decompilation.patterns import pattern_of
+from agentscope.decompilation.running import run
 from agentscope.decompilation.wording import Wording, add_up
-from agentscope.integers import SEEN
+from agentscope.integers import SEEN, IntegerNetwork
+from agentscope.language import vocabulary_of, with_cells
 
 MOST_MEMBERS = 16  # a condition that is one of more alike is a detail of something else
 FLAG_BITS, FORMULA_BITS = 30.0, 60.0
 MOST_ROWS = 4_096
+_DEFINED = re.compile(r"^(?:def )?([A-Za-z_0-9]+)(?:\(| =)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,15 @@ class Recovered:
     """A text and how it was found.
 
     Attributes:
-        form: rules, table or argmax.
+        form: rules (a decision list), table, argmax (of one key) or scores (one sum for each action).
         families: its functions over the circuit; atoms of a family are its values in every state.
+        looking: names of functions and tables that only look at what is seen.
     """
 
     text: str
     form: str
     families: Families
+    looking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,29 @@ class Condition:
     high: int | None
     values: np.ndarray
     cost: float
+
+
+def recovered(
+    network: IntegerNetwork, env: InspectableEnv, observations: Shaped[np.ndarray, "states ..."]
+) -> Recovered:
+    """The program of a network of whole numbers, as short as it is found; it acts alike in every state given.
+
+    Args:
+        network: as `exact_integers` gives it.
+        observations: of every state of the environment. Thresholds that none of them reaches may be left out, and rules
+            are fitted to them; the functions themselves are the network's own sums and steps.
+
+    Raises: BadOption: a stage that is not read as a circuit.
+    """
+    values = run(network, observations)
+    rearranged = {stage.name: values[stage.name] for stage in network.stages if not stage.weighs}
+    circuit = circuit_of(network, {SEEN: observations, **rearranged})
+    vocabulary = vocabulary_of(with_cells(env))
+    signature = vocabulary.signature(SEEN)
+    shown = tuple(signature.axis) if signature else ()
+    names = Names({name: len(labels) for name, labels in vocabulary.axes.items()}, shown, tuple(env.action_names))
+    readers = {stage.name: looking_text(network, stage) for stage in network.stages if stage.kind == "lookup"}
+    return recover(circuit, names, readers)
 
 
 def actions_of(circuit: Circuit) -> np.ndarray:
@@ -115,7 +146,9 @@ def recover(circuit: Circuit, names: Names, readers: Mapping[str, str]) -> Recov
     candidates = [_by_scores(circuit, names, readers)]
     if is_choice(circuit):
         candidates += [found for found in (_by_rules(circuit, names, readers), _by_table(circuit, names)) if found]
-    return min(candidates, key=lambda found: len(found.text))
+    best = min(candidates, key=lambda found: len(found.text))
+    looking = [name for text in readers.values() for name in _DEFINED.findall(text)]
+    return replace(best, looking=tuple(looking))
 
 
 @dataclass(frozen=True)
