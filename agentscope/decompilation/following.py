@@ -41,6 +41,7 @@ class Follower:
         self.tables = {table.name: table.value for table in program.tables}
         self.literals = {} if literals is None else literals
         self.algebra, self.inputs = algebra, inputs
+        self.found: dict[tuple[str, tuple[int, ...]], Any] = {}  # values of calls, each followed once
         self.steps = 0
 
     def call(self, name: str, arguments: Sequence[Wide]) -> Wide:
@@ -132,6 +133,8 @@ class Follower:
                 return self._builtin(node, names)
             case tree.Aggregate():
                 return self._aggregate(node, names)
+            case tree.ArgMax():
+                return self._argmax(node, names)
         raise Unfollowed(f"{type(node).__name__.lower()} in line {node.line}")
 
     def _item(self, node: tree.Index, names: Names) -> Any:
@@ -181,9 +184,10 @@ class Follower:
                 raise Unfollowed(f"{node.name} at a place that depends on the inputs")
             return self.inputs.seen(node.name, known)
         if len(known) == len(arguments):
-            found = self.inputs.unit(node.name, known)
-            if found is not None:
-                return found
+            if (node.name, known) not in self.found:
+                found = self.inputs.unit(node.name, known)
+                self.found[node.name, known] = self.call(node.name, arguments) if found is None else found
+            return self.found[node.name, known]
         return self.call(node.name, arguments)
 
     def _builtin(self, node: tree.Builtin, names: Names) -> Wide:
@@ -216,6 +220,16 @@ class Follower:
         for value in found:
             total = algebra.arithmetic("+", total, value)
         return total
+
+    def _argmax(self, node: tree.ArgMax, names: Names) -> Wide:
+        """The first member with the greatest key."""
+        best: Wide = None
+        chosen: Wide = 0
+        for member in self._domain(node.domain):
+            key = self.algebra.number(self.value(node.key, {**names, node.variable: member}))
+            better = True if best is None else self.algebra.compare(">", key, best)
+            chosen, best = self.algebra.choose(better, member, chosen), self.algebra.choose(better, key, best)
+        return chosen
 
     def _elements(self, node: tree.Aggregate, names: Names) -> Iterator[tuple[Names, Wide]]:
         """Names and condition of each element that may count."""

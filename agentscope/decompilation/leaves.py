@@ -24,6 +24,7 @@ from agentscope.decompilation.parts import Part
 from agentscope.decompilation.placing import PlacedPart, placed_parts
 from agentscope.decompilation.ranges import bounds
 from agentscope.decompilation.readings import Input, LeafText, Readings
+from agentscope.decompilation.turning import differing_views, is_turned
 from agentscope.decompilation.wide import Columns, Unfollowed, Unknowns, Wide
 from agentscope.integers import IntegerNetwork
 from agentscope.language import Program, tree
@@ -79,10 +80,12 @@ def prove_leaves(
     Raises: ContractBroken: as `placed_parts`. UnsupportedAgent: as `bounds`.
     """
     text = LeafText(program, placed_parts(parts, network), network, bounds(network, low, high))
-    found = []
+    turned = [part for part in text.parts if is_turned(text, part)]
+    found = _proved_turned(text, turned)
     for part in text.parts:
-        found.append(prove_leaf(text, part))
-        progress("proving leaves", len(found), len(text.parts))
+        if not is_turned(text, part):
+            found.append(prove_leaf(text, part))
+            progress("proving leaves", len(found), len(text.parts))
     proved = Counter(leaf.how for leaf in found if leaf.differs is None)
     differs = {leaf.name: leaf.differs for leaf in found if leaf.differs is not None}
     whys = {leaf.name: leaf.why for leaf in found if leaf.how == "untested" and leaf.differs is None}
@@ -91,6 +94,20 @@ def prove_leaves(
         "rows": sum(leaf.rows for leaf in found), "differs": _first(differs), "why": _first(whys),
         "every_input": all(leaf.proved for leaf in found) and takes_the_best(text),
     }  # fmt: skip
+
+
+def _proved_turned(text: LeafText, parts: Sequence[PlacedPart]) -> list[LeafProof]:
+    """Of functions that see as the agent does."""
+    try:
+        whys = differing_views(text, parts) if parts else {}
+    except Unfollowed as reason:
+        whys = {part.name: str(reason) for part in parts}
+    return [
+        LeafProof(
+            part.name, part.stage, "untested" if part.name in whys else "solver", 0, 0, None, whys.get(part.name, "")
+        )
+        for part in parts
+    ]
 
 
 def takes_the_best(text: LeafText) -> bool:

@@ -14,9 +14,9 @@ from agentscope.decompilation.forms import atom
 from agentscope.decompilation.placing import PlacedPart
 from agentscope.decompilation.ranges import Ranges
 from agentscope.decompilation.spreads import KINDS, kinds_of_ids
-from agentscope.decompilation.unfolding import Unfolding, id_at
+from agentscope.decompilation.unfolding import Unfolding, View, id_at
 from agentscope.decompilation.wide import Algebra, Unfollowed, Wide
-from agentscope.integers import SEEN, IntegerNetwork, shapes_of
+from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import Program
 
 OBSERVING = ("seen", "obs")  # concepts that show the observation
@@ -133,16 +133,23 @@ class Readings:
         known: inputs so far.
     Args:
         make: makes the value of an input.
+        view: as of an `Unfolding`.
         only: inputs that count as such; other numbers are computed from these where they can be. None: all numbers that
             functions stand for are inputs.
     """
 
     def __init__(
-        self, text: LeafText, algebra: Algebra, make: Callable[[Input], Wide], only: frozenset[Input] | None
+        self,
+        text: LeafText,
+        algebra: Algebra,
+        make: Callable[[Input], Wide],
+        only: frozenset[Input] | None,
+        *,
+        view: Callable[[Stage], View] | None = None,
     ) -> None:
         self.text, self.algebra, self.make, self.only = text, algebra, make, only
         self.known: dict[Input, Wide] = {}
-        self.unfolding = Unfolding(text.network, algebra, self.given)
+        self.unfolding = Unfolding(text.network, algebra, self.given, view=view)
 
     def unit(self, name: str, arguments: tuple[int, ...]) -> Wide | None:
         """For the text: a call of another unit's function."""

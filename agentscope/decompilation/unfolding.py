@@ -12,6 +12,7 @@ from agentscope.integers import PATTERN, SEEN, IntegerNetwork, Stage, shapes_of
 
 MOST_STEPS = 20_000  # numbers that are computed
 Term = tuple[int, str, int]  # weight, source, place in its output; a source "" stands for 1
+View = Sequence[int] | np.ndarray
 Given = Callable[[str, int], Wide | None]
 
 
@@ -21,10 +22,14 @@ class Unfolding:
     Args:
         given: the value of a stage (or "seen") at a place of its output, flattened, where it is an input; None where it
             is to be computed.
+        view: for a stage that sees as the agent does, the cell of the grid (-1 outside) at each of its places; None
+            where it is not known where the agent stands.
     """
 
-    def __init__(self, network: IntegerNetwork, algebra: Algebra, given: Given) -> None:
-        self.network, self.algebra, self.given = network, algebra, given
+    def __init__(
+        self, network: IntegerNetwork, algebra: Algebra, given: Given, *, view: Callable[[Stage], View] | None = None
+    ) -> None:
+        self.network, self.algebra, self.given, self.view = network, algebra, given, view
         self.shapes = shapes_of(network.stages, network.observation)
         self.steps = 0
 
@@ -142,12 +147,17 @@ class Unfolding:
 
     def _of_ids(self, stage: Stage, place: int) -> Wide:
         """`codes`, `flags` and `planes`: what is made of the ids of one cell."""
-        if stage.settings.get("reach"):
+        turned = bool(stage.settings.get("reach"))
+        if turned and self.view is None:
             raise Unfollowed("the observation as the agent sees it")
         cells = math.prod(self.shapes[stage.sources[0]][1:])
         sizes = [stage.settings[name] for name in ("objects", "colours", "states")]
 
         def id_of(kind: int, cell: int) -> Wide:
+            if turned and self.view is not None:
+                cell = int(self.view(stage)[cell])
+            if cell < 0:
+                return 0
             there = self.value(stage.sources[0], kind * cells + cell)
             return self.algebra.extreme("min", [there, sizes[kind] - 1])
 
@@ -157,7 +167,7 @@ class Unfolding:
                 if size:
                     code = self.algebra.arithmetic("+", self.algebra.arithmetic("*", code, size), id_of(kind, place))
             return code
-        kind, value, cell = id_at(stage, place, cells)
+        kind, value, cell = id_at(stage, place, cells)  # `planes` are never turned, so that cells fit
         return self.algebra.number(self.algebra.compare("==", id_of(kind, cell), value))
 
 

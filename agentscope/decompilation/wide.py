@@ -106,7 +106,9 @@ class Algebra(ABC):
                 unknown.append(part)
             elif part is not neutral:
                 return part
-        return self._joined(unknown, every=neutral) if unknown else neutral
+        if len(unknown) < 2:
+            return unknown[0] if unknown else neutral
+        return self._joined(unknown, every=neutral)
 
     def _exact(self, value: Wide) -> Wide:
         return value
