@@ -23,13 +23,11 @@ from agentscope.agents.deploying import integers_of
 from agentscope.agents.loading import load_network
 from agentscope.agents.saving import save_agent
 from agentscope.agents.simplified import FILE, read_simplified
-from agentscope.decompilation import refuse_inexact, shorten
 from agentscope.pipeline import open_agent
-from agentscope.pipeline.decompiling import observation_bounds
-from agentscope.pipeline.likeness import agreement_row, earned
 from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.points import frontier_row, make_point
 from agentscope.pipeline.running import Run
-from agentscope.pipeline.simplifying import Recipe, deploy, simplify
+from agentscope.pipeline.simplifying import Recipe
 from agentscope.records import FULL
 
 HERE = Path(__file__).parent
@@ -54,30 +52,11 @@ def recipes_of(name: str) -> dict[str, Recipe]:
 def make(agent: OpenAgent, recipe: Recipe, *, seed: int) -> dict[str, Any]:
     """Run one recipe, keep its zip where it is a named point, and measure it: one row of the frontier."""
     run = Run(rollouts.Streams(seed), replace(FULL, steps=3_000), told())
-    made = simplify(agent, recipe, run)
-    short, _ = shorten(made.integers, *observation_bounds(agent))
-    refuse_inexact(short, *observation_bounds(agent))
-    network = deploy(agent, short, run, name=f"{agent.name}-{recipe.point}")
+    point = make_point(agent, recipe, run)
     if recipe.point in POINTS:
-        save_agent(network, home(agent) / f"{recipe.point}.zip")
-    fresh = rollouts.collect_states(
-        agent.policy, agent.env, run.streams.episode_seeds("exam", EXAM), max_states=STATES,
-        generator=run.streams.generator("exam.thin"), name="network", max_steps=3_000,
-    )  # fmt: skip
-    figures = {**agreement_row(agent, network, fresh), **earned(agent, network, run, episodes=EPISODES)}
-    figures["return_mean"] = figures.pop("simplified_return")
-    sizes = {"weights": recipe.weights, "activations": recipe.activations, "numbers": short.nonzero, "bits": short.bits}
-    row = {"name": recipe.point, "shape": shape_of(recipe), **sizes, **figures}
-    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-
-
-def shape_of(recipe: Recipe) -> str:
-    """The stages with weights in a few words."""
-    if not recipe.plan:
-        return "its own" + (f", {recipe.sparsity:.0%} pruned" if recipe.sparsity else "")
-    sized = [line.split(" ") for line in recipe.plan if " channels=" in line or " units=" in line]
-    words = [f"{parts[0]} {parts[3].split('=')[1]}" for parts in sized]
-    return ", ".join(words) + (f", at most {recipe.fan_in} inputs a unit" if recipe.fan_in else "")
+        save_agent(point.network, home(agent) / f"{recipe.point}.zip")
+    fresh = run.states(agent, "exam", EXAM, STATES)
+    return frontier_row(agent, point, recipe, fresh, run, episodes=EPISODES)
 
 
 def told() -> Any:

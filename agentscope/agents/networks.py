@@ -101,11 +101,11 @@ class SB3Network:
     def dense_after(self, layer: str) -> DenseStep | None:
         """The dense layer that comes next; None where something else does, or its activation is not known here."""
         names = [name for name, _, _ in self.pathway.layers]
-        last = len([name for name in names if not name.startswith("hidden_") and name != "scores"]) - 1
+        hidden: Any = self.pathway.hidden
+        last = len(names) - len(hidden) // 2 - 2  # of the extractor; a simplified network's may be called hidden_1 too
         index = names.index(layer)
         if index < last or layer == "scores":
             return None
-        hidden: Any = self.pathway.hidden
         dense = [*(hidden[i] for i in range(0, len(hidden), 2)), self.pathway.head]
         module, scores = dense[index - last], index - last == len(dense) - 1
         if not scores and self.spec.activation not in ("ReLU", "Tanh"):

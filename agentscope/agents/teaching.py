@@ -167,7 +167,7 @@ class _Teacher:
             if update % every == 0 or update == lesson.updates:
                 curve.append((update, self.agreement(self.held)))
                 progress("teaching", update, lesson.updates)
-                if update > pruned and curve[-1][1] >= best[0]:
+                if update > pruned and curve[-1][1] > best[0]:  # of equals the first: least is changed
                     best = (curve[-1][1], self._copy())
         self._restore(best[1])
         draft = replace(self.draft, arrays={**self.draft.arrays, **self.model.reals()})

@@ -21,8 +21,8 @@ from agentscope.language import header_for
 from agentscope.pipeline.christening import christen
 from agentscope.pipeline.likeness import earned, examine_simplified
 from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.points import Point, make_points, observation_bounds
 from agentscope.pipeline.running import Run, in_one_thread
-from agentscope.pipeline.simplifying import Recipe, deploy, recipe_for, simplify
 from agentscope.records import Budget, StateSet
 from agentscope.rollouts import NetworkPolicy
 
@@ -46,18 +46,6 @@ class Decompiled:
     block: Mapping[str, Any]
     files: Mapping[str, bytes]
     equal: bool
-
-
-@dataclass(frozen=True)
-class _Point:
-    """One simplified network before its text."""
-
-    name: str
-    integers: IntegerNetwork
-    network: Any
-    origin: Mapping[str, Any]
-    fitted_on: tuple[str, ...] = ()
-    steps: tuple[Any, ...] = ()
 
 
 @in_one_thread
@@ -87,10 +75,9 @@ def decompile_agent(
         exam = run.states(agent, "exam", budget.exam, budget.exam_states)
     card = shelf.read_simplified(agent.home, agent.network.sha256) if agent.home is not None and not fresh else None
     block: dict[str, Any] = dict.fromkeys((*POINTS, "program", "equality"))
-    block["frontier"] = [] if card is None else [row.model_dump() for row in card.frontier]
     files: dict[str, bytes] = {}
-    for name in points:
-        point = _prepared(agent, name, run, card)
+    made, block["frontier"] = make_points(agent, points, run, card)
+    for name, point in made.items():
         found, written = _decompiled(agent, point, exam, run, states=states)
         block[name] = found
         files |= written
@@ -100,44 +87,8 @@ def decompile_agent(
     return Decompiled(block, files, equal)
 
 
-def _prepared(agent: OpenAgent, name: str, run: Run, card: shelf.SimplifiedCard | None) -> _Point:
-    """The simplified network that lies beside the agent, or a new one; shortened without changing a score."""
-    from agentscope.agents.deploying import integers_of
-
-    shipped = None if card is None else card.points.get(name)
-    everything = rollouts.enumerated_states(agent.env)
-    fitted_on: tuple[str, ...] = () if everything is None else ("network", "strategy", "reachable")
-    if shipped is not None:
-        assert agent.home is not None
-        network = shelf.load_point(agent.home, shipped, name=f"{agent.name}-{name}")
-        return _Point(name, integers_of(network), network, {"made": "shipped", "file": shipped.file}, fitted_on)
-    with run.stage(f"simplifying ({name})"):
-        recipe = recipe_for(name, run.budget)
-        made = simplify(agent, recipe, run)
-    with run.stage(f"shortening ({name})"):
-        low, high = observation_bounds(agent)
-        short, steps = decompilation.shorten(made.integers, low, high)
-    network = deploy(agent, short, run, name=f"{agent.name}-{name}")
-    origin = {"made": "taught", "recipe": _recipe_row(recipe), "curve": [list(map(list, one)) for one in made.curve]}
-    return _Point(name, short, network, origin, made.fitted_on, steps)
-
-
-def observation_bounds(agent: OpenAgent) -> tuple[np.ndarray, np.ndarray]:
-    """What the environment may show, channels first as the network reads it."""
-    space = agent.env.observation_space
-    shape = agent.network.observation_shape
-    low, high = (np.asarray(getattr(space, name), dtype=np.float64) for name in ("low", "high"))
-    if low.shape != shape:
-        low, high = np.moveaxis(low, -1, 0), np.moveaxis(high, -1, 0)
-    return low, high
-
-
-def _recipe_row(recipe: Recipe) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()}
-
-
 def _decompiled(
-    agent: OpenAgent, point: _Point, exam: StateSet, run: Run, *, states: int
+    agent: OpenAgent, point: Point, exam: StateSet, run: Run, *, states: int
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """One point's block of the report, and its files."""
     zip_name, text_name = FILES[point.name]
@@ -190,7 +141,7 @@ def zip_bytes(network: Any) -> bytes:
         return path.read_bytes()
 
 
-def _played_by_sb3(agent: OpenAgent, point: _Point, content: bytes, states: np.ndarray) -> dict[str, int]:
+def _played_by_sb3(agent: OpenAgent, point: Point, content: bytes, states: np.ndarray) -> dict[str, int]:
     """SB3's own greedy choices, from the zip as it is written, beside those of the simplified network; no mask."""
     from agentscope.agents.deploying import actions_in_sb3
 
@@ -207,7 +158,7 @@ def _stages(integers: IntegerNetwork) -> list[str]:
     return [stage.to_text() for stage in integers.stages]
 
 
-def _measured(agent: OpenAgent, point: _Point, exam: StateSet, run: Run) -> dict[str, Any]:
+def _measured(agent: OpenAgent, point: Point, exam: StateSet, run: Run) -> dict[str, Any]:
     """M ~ S: agreement on every state set, returns, and whether the point is what its name says."""
     fidelity = examine_simplified(agent, point.network, exam, run, fitted_on=point.fitted_on).fidelity
     sets = {name: getattr(fidelity, name) for name in verification.SETS if getattr(fidelity, name) is not None}
@@ -221,7 +172,7 @@ def _measured(agent: OpenAgent, point: _Point, exam: StateSet, run: Run) -> dict
     return {"agreement": sets, **played, "episodes_paired": fidelity.episodes, "reached": bool(reached)}
 
 
-def _effects(agent: OpenAgent, point: _Point, exam: StateSet, run: Run) -> dict[str, float]:
+def _effects(agent: OpenAgent, point: Point, exam: StateSet, run: Run) -> dict[str, float]:
     """Share of decisions that each unit touches, by unit and by stage."""
     states, observations = _some_states(agent, exam)
     decisions = rollouts.decide(point.network, agent.env, states)
@@ -242,7 +193,7 @@ def _some_states(agent: OpenAgent, exam: StateSet) -> tuple[np.ndarray, np.ndarr
 
 
 def program_block(
-    agent: OpenAgent, point: _Point, found: Decompilation, effects: Mapping[str, float], run: Run, *, exam: StateSet
+    agent: OpenAgent, point: Point, found: Decompilation, effects: Mapping[str, float], run: Run, *, exam: StateSet
 ) -> dict[str, Any]:
     """The text's size, its leaves, what is OPAQUE, the size of the naive text, and all functions."""
     size, ledger = language.measure_size(found.program), decompilation.ledger_of(found)
@@ -285,7 +236,7 @@ def _effect(part: Part, effects: Mapping[str, float]) -> float | None:
     return effects.get(f"{part.stage}[{part.units[0]}]") if len(part.units) == 1 else effects.get(part.stage)
 
 
-def _proof_states(agent: OpenAgent, point: _Point, run: Run, states: int) -> verification.ProofStates:
+def _proof_states(agent: OpenAgent, point: Point, run: Run, states: int) -> verification.ProofStates:
     policies = {"network": agent.policy, "strategy": NetworkPolicy(point.network, agent.env)}
     return verification.proof_states(
         agent.env, policies, run.streams, at_least=states, max_steps=run.budget.steps, progress=run.progress

@@ -11,8 +11,9 @@ import numpy as np
 from agentscope import decompilation, language, reports, rollouts, verification
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import RefusedFile, RunFolderMismatch
-from agentscope.pipeline.decompiling import FILES, observation_bounds, prove
+from agentscope.pipeline.decompiling import FILES, prove
 from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.points import observation_bounds
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.records import QUICK
 from agentscope.rollouts import NetworkPolicy

@@ -49,14 +49,17 @@ class Recipe:
     exact: float = 0.0
 
 
-_CLOSE = Recipe("close", weights=10, activations=8, rate=5e-5, hard=0.0, exact=2.0)
-_SMALL = Recipe("small", weights=5, activations=6, rate=2e-3, sparsity=0.7)
+CLOSE = Recipe("close", weights=11, activations=9, widest=14, rate=5e-5, hard=0.0, exact=2.0)
+SMALLER = (
+    Recipe("6 bits", weights=6, activations=8, rate=1e-3, equalise=True),
+    Recipe("5 bits, half pruned", weights=5, activations=6, rate=2e-3, equalise=True, sparsity=0.5),
+    Recipe("4 bits, four fifths pruned", weights=4, activations=6, rate=2e-3, equalise=True, sparsity=0.8),
+)
 
 
-def recipe_for(point: str, budget: Budget) -> Recipe:
-    """How a point is made of an agent that has no recipe of its own: shorter under `quick`."""
-    recipe = {"close": _CLOSE, "small": _SMALL}[point]
-    phases = (4_000, 4_000) if budget.name == "full" else (800,)
+def in_phases(recipe: Recipe, budget: Budget) -> Recipe:
+    """A recipe for an agent that has none of its own, as long as the budget allows."""
+    phases = (5_000, 5_000) if budget.name == "full" else (600,)
     return replace(recipe, updates=phases, states=2 * budget.lesson_states)
 
 

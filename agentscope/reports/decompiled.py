@@ -15,12 +15,10 @@ from agentscope.reports.figures import Row, share, shown
 from agentscope.reports.markup import escaped, html_table
 from agentscope.reports.tables import columns_table
 
-POINT_HEAD = ("numbers", "bits", "agreement", "no near-ties", "edited", "all reachable", "return ratio", "95 %")
-PROOF_HEAD = ("states", "disagreements", "functions compared", "failed", "changed by substitution", "leaves proved",
-              "other actions in SB3", "largest sum")  # fmt: skip
-PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "its effect", "naive lines")
-FRONTIER_HEAD = ("shape", "weights", "activations", "numbers", "bits", "agreement", "no near-ties", "regret",
-                 "return ratio", "95 %")  # fmt: skip
+POINT_HEAD = ("numbers", "bits", "agreement", "clear", "edited", "reachable", "return ratio", "95 %")
+PROOF_HEAD = ("states", "differ", "functions", "failed", "substituted", "leaves proved", "differ in SB3", "top sum")
+PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "effect", "naive lines")
+FRONTIER_HEAD = ("shape", "bits each", "numbers", "bits", "agreement", "clear", "regret", "return ratio", "95 %")
 SHOWN = 12  # functions of one stage in the terminal; the page holds all
 NAMED = ("close", "small")
 
@@ -36,14 +34,11 @@ def point_rows(block: Row) -> list[tuple[str, ...]]:
     for name, point in points_of(block):
         sets = point["agreement"]
         network = sets.get("network") or {}
-        ends = "-" if point["return_ratio_low"] is None else (
-            f"{point['return_ratio_low']:.3f}-{point['return_ratio_high']:.3f}"
-        )  # fmt: skip
         rows.append((
             name + ("" if point["reached"] else " (not reached)"), f"{point['nonzero']:,}", f"{point['bits']:,}",
             share(network.get("agreement")), share(network.get("without_near_ties")),
             *(share((sets.get(part) or {}).get("agreement")) for part in ("edited", "reachable")),
-            share(point["return_ratio"]), ends,
+            share(point["return_ratio"]), _ends(point),
         ))  # fmt: skip
     return rows
 
@@ -79,11 +74,16 @@ def program_rows(block: Row) -> list[tuple[str, ...]]:
 def frontier_rows(block: Row) -> list[tuple[str, ...]]:
     """All simplified networks that were tried, from many bits to few."""
     return [
-        (row["name"], shown(row["shape"]), str(row["weights"]), str(row["activations"]), f"{row['numbers']:,}",
+        (row["name"], shown(row["shape"]), f"{row['weights']}/{row['activations']}", f"{row['numbers']:,}",
          f"{row['bits']:,}", share(row["agreement"]), share(row["clear"]), share(row["regret"]),
-         share(row["return_ratio"]), f"{row['return_ratio_low']:.3f}-{row['return_ratio_high']:.3f}")
+         share(row["return_ratio"]), _ends(row))
         for row in block.get("frontier") or []
     ]  # fmt: skip
+
+
+def _ends(row: Row) -> str:
+    low, high = row["return_ratio_low"], row["return_ratio_high"]
+    return "-" if low is None else f"{low:.3f}-{high:.3f}"
 
 
 def opaque_line(name: str, point: Row) -> str:
