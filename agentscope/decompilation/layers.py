@@ -139,16 +139,20 @@ def _unit(book: Book, layer: Layer, unit: int, fields: Sequence[Field], ranges: 
         if short is not None and len(short.text) < sum(map(len, lines)):
             lines, flag = [f"return {short.text}"], short.flag
     halved = halvings(stage, groups)
-    rows = 1
+    return lines, flag, _size(layer, unit, fields, ranges, [group.weight >> halved for group in groups])
+
+
+def _size(layer: Layer, unit: int, fields: Sequence[Field], ranges: Ranges, weights: Sequence[int]) -> Part:
+    """The size of one unit, of which these weights are written."""
+    stage, rows = layer.stage, 1
     for field in fields:
         rows *= field.rows(MOST_ROWS)
-    clamped = "shift" in stage.settings
     low, high = ranges.low[stage.name][unit], ranges.high[stage.name][unit]
-    return lines, flag, Part(
+    return Part(
         name="", stage=stage.name, units=(), ranges=tuple((0, length) for length in layer.lengths[1:]), calls=(),
-        inputs=sum(int(np.count_nonzero(field.weights)) for field in fields), weights=len(groups),
-        largest_weight=max((abs(group.weight) >> halved for group in groups), default=0),
-        nonlinearities=int(clamped) + (stage.kind == "match"), rows=rows if rows <= MOST_ROWS else 0,
+        inputs=sum(int(np.count_nonzero(field.weights)) for field in fields), weights=len(weights),
+        largest_weight=max(map(abs, weights), default=0),
+        nonlinearities=("shift" in stage.settings) + (stage.kind == "match"), rows=rows if rows <= MOST_ROWS else 0,
         low=int(low.min()), high=int(high.max()),
     )  # fmt: skip
 
@@ -201,15 +205,19 @@ def write_table(book: Book, layer: Layer, ranges: Ranges) -> Source:
     lines = rounded(book.names, stage, total, _bounds(ranges, stage, None), halved=0, single=False)
     walls = book.walls.get(stage.name, {})
     body, more = walled(book, lines, walls, list(variables), layer.lengths, name=name)
-    sizes = [_unit(book, layer, unit, [of_unit(reading, unit) for reading in layer.readings], ranges)[2]
-             for unit in range(len(layer.bias))]  # fmt: skip
-    part = _largest(sizes, name, layer)
+    part = _largest([_size_in_table(layer, unit, ranges) for unit in range(len(layer.bias))], name, layer)
     says = f"unit {k} of {stage.name} of the network{_each(layer)}"
     book.add(Written(part, variables, body, says, (*tables, *more)))
     low, high = ranges.low[stage.name].reshape(layer.lengths), ranges.high[stage.name].reshape(layer.lengths)
     return Source(
         stage.name, tuple(map(range, layer.lengths)), _AXES[stage.kind], (name,), (False,), low, high, whole=name
     )
+
+
+def _size_in_table(layer: Layer, unit: int, ranges: Ranges) -> Part:
+    fields = [of_unit(reading, unit) for reading in layer.readings]
+    written = [field.weights[field.weights != 0].tolist() for field in fields]
+    return _size(layer, unit, fields, ranges, [weight for weights in written for weight in weights])
 
 
 def _largest(sizes: Sequence[Part], name: str, layer: Layer) -> Part:

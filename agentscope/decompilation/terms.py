@@ -91,8 +91,11 @@ def boxes_of(weights: Int64[np.ndarray, "..."]) -> Iterator[tuple[tuple[int, ...
     for corner in [tuple(map(int, place)) for place in np.argwhere(left)]:
         if not left[corner]:
             continue
-        same = left & (weights == weights[corner])
-        best = (1,) * weights.ndim
+        same, best = left & (weights == weights[corner]), (1,) * weights.ndim
+        if not any(_grown(same, corner, (axis,))[axis] > 1 for axis in range(weights.ndim)):
+            left[corner] = False
+            yield corner, best
+            continue
         for order in itertools.permutations(range(weights.ndim)):
             extent = _grown(same, corner, order)
             if np.prod(extent, dtype=int) > np.prod(best, dtype=int):
