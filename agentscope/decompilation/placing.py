@@ -14,7 +14,7 @@ from agentscope.errors import ContractBroken
 from agentscope.integers import SEEN, IntegerNetwork, shapes_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlacedPart:
     """One function and its places.
 

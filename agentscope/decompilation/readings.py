@@ -63,6 +63,11 @@ class LeafText:
         """The inputs of which all numbers are made that functions stand for."""
         return frozenset(self.base(*one) for one in self.first_of)
 
+    def is_written(self, part: PlacedPart) -> bool:
+        """Whether the text has this function, with an argument for each of its ranges."""
+        found = next((one for one in self.program.functions[:-1] if one.name == part.name), None)
+        return found is not None and len(found.parameters) == len(part.ranges)
+
     def base(self, stage: str, place: int) -> Input:
         """The input that a number is, or is made of: of flags the id, of a table's row the code."""
         kind = "" if stage == SEEN else self.network.stage(stage).kind
@@ -81,7 +86,9 @@ class LeafText:
     def place_of(self, name: str, arguments: tuple[int, ...]) -> Input | None:
         """The number that a call gives; None where the function, or this argument of it, stands for none."""
         part = self.by_name.get(name)
-        if part is None or any(value not in own for value, own in zip(arguments, part.ranges, strict=True)):
+        if part is None or len(part.ranges) != len(arguments):
+            return None
+        if any(value not in own for value, own in zip(arguments, part.ranges, strict=True)):
             return None
         row = 0
         for value, own in zip(arguments, part.ranges, strict=True):

@@ -79,8 +79,10 @@ class Equality:
 
     @property
     def equal(self) -> bool:
-        """Whether something was compared and nothing differs anywhere."""
-        return self.nodes > 0 and not (self.disagreements or self.nodes_failed or self.changed or self.substituted_changed)
+        """Whether all functions that stand for units were compared, and nothing differs anywhere."""
+        return self.nodes > 0 and not (
+            self.unread or self.disagreements or self.nodes_failed or self.changed or self.substituted_changed
+        )
 
 
 def verify_nodes(

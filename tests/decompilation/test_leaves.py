@@ -271,6 +271,16 @@ def test_leaves_do_not_prove_a_strategy_that_takes_another_action(strategy):
     assert found["table"] == 3 and not found["every_input"]
 
 
+@pytest.mark.parametrize("part", [Part("missing", "hidden", (0,), (), ()), Part("score", "scores", (0,), (), ())])
+def test_a_part_that_the_text_does_not_have_is_untested(part):
+    """As a stranger's report may list it."""
+    program = parse(DENSE_TEXT, vocabulary_for((4,), 6), DECOMPILATION_LIMITS)
+    parts = (*DENSE_PARTS[:2], part)
+    found = prove_leaves(parts, program, DENSE, np.zeros(4), np.full(4, 6))
+    assert found["untested"] == 1 and not found["every_input"]
+    assert found["why"] == {part.name: "the text has no function like it"}
+
+
 def test_shapes_of_the_small_networks_are_those_of_their_stages():
     for shape, _, plan in SMALL.values():
         assert set(shapes_of(read_plan(plan), shape)) == {SEEN, *(line.split()[0] for line in plan)}
