@@ -153,7 +153,9 @@ def any_threshold(functions: np.ndarray, concept: np.ndarray) -> bool:
 
 def source_bits(record: dict[str, Any]) -> int:
     """Bits of the program with those definitions that it needs."""
-    name = "columns" if record["name"] == "convolution" else record["name"]  # the same texts; its own leave the column out
+    name = (
+        "columns" if record["name"] == "convolution" else record["name"]
+    )  # the same texts; its own leave the column out
     found = subject(name)
     assert found.sense is not None
     env = found.world()

@@ -16,7 +16,7 @@ from agentscope.decompilation.circuits import Circuit, Form
 from agentscope.decompilation.patterns import Pattern, pattern_of
 from agentscope.decompilation.rolling import Box, Index, Ranges, boxes_of
 
-AT_LEAST = ">="  # in the name of a family that is a comparison of another one: "number1>=3"
+AT_LEAST, ABOVE = ">=", ">"  # in the name of a family that is a step or ramp of another one: "number1>=3", "number1>3"
 
 
 @dataclass
@@ -72,12 +72,12 @@ class Families:
             return self.places[atom]
         one = self.circuit.atoms[atom]
         name, index = self.places[one.of]
-        mark = AT_LEAST if one.kind == "step" else ">"
+        mark = AT_LEAST if one.kind == "step" else ABOVE
         return f"{name}{mark}{one.threshold}", index
 
     def family(self, name: str) -> Family:
         """A family by name; of a comparison the family that is compared."""
-        return self.found[name.split(">")[0]]
+        return self.found[name.split(ABOVE)[0]]
 
     def rolled(self, terms: Mapping[int, int], constant: int = 0) -> Rolled:
         """Terms as boxes, aliases counted in where that is shorter."""

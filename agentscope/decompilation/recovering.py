@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 
 from agentscope.contracts import InspectableEnv
 from agentscope.decompilation.circuits import Circuit, Form, circuit_of
-from agentscope.decompilation.deciding import Rule, decided, determining, list_bits, rules_of
+from agentscope.decompilation.deciding import determining, rules_of
 from agentscope.decompilation.families import Families, Family, Rolled, families_of, is_formula
 from agentscope.decompilation.looking import looking_text
 from agentscope.decompilation.patterns import pattern_of
@@ -128,7 +128,7 @@ def _conditions(circuit: Circuit, kept: Sequence[int], steps: Sequence[int]) -> 
         by_number.setdefault(circuit.atoms[atom].of, []).append(circuit.atoms[atom].threshold)
     for number, thresholds in by_number.items():
         edges = [circuit.low[number], *sorted(thresholds), circuit.high[number] + 1]
-        if len(thresholds) < 2 or is_formula(circuit, kept[0]) and circuit.is_flag(number):
+        if len(thresholds) < 2 or (is_formula(circuit, kept[0]) and circuit.is_flag(number)):
             continue
         for low, high in list(zip(edges[:-1], edges[1:], strict=True))[1:-1]:  # the outer two are steps themselves
             values = (circuit.values[number] >= low) & (circuit.values[number] < high)

@@ -49,7 +49,7 @@ class Box:
     def shape(self) -> tuple[object, ...]:
         """All that must agree for two boxes to be said by one text with other numbers in it."""
         link = None if self.link is None else (self.link.dim, self.link.on, self.link.modulus)
-        return self.family, len(self.ranges), self.slopes, link
+        return self.family, len(self.ranges), self.loops, self.slopes, link
 
     @property
     def numbers(self) -> Index:

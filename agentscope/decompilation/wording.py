@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agentscope.decompilation.families import Families, Family
+from agentscope.decompilation.families import ABOVE, AT_LEAST, Families, Family
 from agentscope.decompilation.patterns import Say
 from agentscope.decompilation.rolling import Box
 from agentscope.integers import SEEN
@@ -54,7 +54,6 @@ class Wording:
             names = self.shown if family.name == SEEN else ("",) * len(letters)
             return tuple(Dimension(letter, axis) for letter, axis in zip(letters, names, strict=True))
         found: dict[int, Dimension] = {}
-        places = [(box, dim) for box in family.boxes for dim in range(len(box.ranges)) for _ in (0, 1)]
         says = list(family.pattern.says)
         for box in family.boxes:
             own, says = says[: len(box.numbers)], says[len(box.numbers) :]
@@ -65,7 +64,6 @@ class Wording:
                     found[say.parameter] = inner[dim] if dim < len(inner) else Dimension("t")
                 if say.row >= 0 and say.row not in found:
                     found[say.row] = Dimension("d")
-        del places
         chosen: list[Dimension] = []
         for parameter in range(len(family.sizes)):
             one = found[parameter]
@@ -84,8 +82,11 @@ class Wording:
         else:
             self.define(family)
             text = f"{family.name}({', '.join(arguments)})"
-        if name != family.name:
-            return f"({text} {name[len(family.name) :].replace('>=', '>= ')})"
+        mark = name[len(family.name) :]
+        if mark.startswith(AT_LEAST):
+            return f"({text} >= {mark.removeprefix(AT_LEAST)})"
+        if mark:
+            return f"max(0, {add_up([(1, text)], -int(mark.removeprefix(ABOVE)))})"
         return f"{text} > 0" if flag and family.kind == "cell" else text
 
     def _inline(self, family: Family) -> bool:
@@ -121,7 +122,7 @@ class Wording:
 
     def _formula(self, family: Family, parts: Sequence[_Part]) -> str:
         """`and`, `or`, `any` of flags, where the step says that."""
-        if any(abs(part.box.base) != 1 or any(part.box.slopes) or not part.is_flag for part in parts):
+        if not all(part.is_flag and part.weighs_one for part in parts):
             return ""
         single = [part for part in parts if not part.box.loops]
         positive = sum(part.box.base > 0 for part in parts)
@@ -146,8 +147,7 @@ class Wording:
             if part.box.loops:
                 groups.setdefault(part.loops(), []).append(part)
             else:
-                weight, text = part.weighed()
-                found.append((weight, text))
+                found.append(part.weighed())
         for loops, members in groups.items():
             found.append(self._looped(loops, members))
         return found
@@ -204,7 +204,13 @@ class _Part:
 
     @property
     def is_flag(self) -> bool:
-        return self.inner.flags or self.box.family != self.inner.name
+        return self.inner.flags if self.box.family == self.inner.name else AT_LEAST in self.box.family
+
+    @property
+    def weighs_one(self) -> bool:
+        """Whether the weight is 1 or -1, of every member of the family."""
+        say = self.says[2 * len(self.box.ranges)]
+        return abs(say.constant) == 1 and say.parameter < 0 and say.table < 0 and not any(self.box.slopes)
 
     def number(self, position: int, plus: int = 0) -> str:
         """A number of the box as an expression."""
@@ -279,19 +285,18 @@ class _Part:
         return self._linear(-1)
 
     def _linear(self, sign: int) -> str:
-        letters = self.letters()
-        base = self.number(2 * len(self.box.ranges)) if sign > 0 else None
-        constant = sign * self.says[2 * len(self.box.ranges)].constant
+        letters, place = self.letters(), 2 * len(self.box.ranges)
+        say = self.says[place]
         terms = [(sign * slope, letters[dim]) for dim, slope in enumerate(self.box.slopes) if slope]
-        if base is not None and not base.lstrip("-").isdigit():
-            return base
-        if not terms:
-            return str(constant)
-        positive_first = sorted([(slope, letter) for slope, letter in terms] + ([(constant, "")] if constant else []),
-                                key=lambda term: term[0] < 0)  # fmt: skip
-        text = add_up([(weight, letter) if letter else (1 if weight > 0 else -1, str(abs(weight)))
-                       for weight, letter in positive_first])  # fmt: skip
-        return f"({text})" if len(positive_first) > 1 or text.startswith("-") else text
+        if say.parameter >= 0 or say.table >= 0:
+            terms.append((sign, f"({self.number(place)})"))
+        elif not terms:
+            return str(sign * say.constant)
+        else:
+            terms += [(1 if sign * say.constant > 0 else -1, str(abs(say.constant)))] if say.constant else []
+        terms.sort(key=lambda term: term[0] < 0)
+        text = add_up(terms)
+        return f"({text})" if len(terms) > 1 or text.startswith("-") else text
 
     def weighed(self) -> tuple[int, str]:
         """(whole weight, text) of the member with all the rest of its weight."""
