@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agentscope.decompilation.wide import Algebra, Unfollowed, Wide, is_known
 from agentscope.language import tree
@@ -14,6 +14,7 @@ MOST_STEPS = 200_000  # of one function: each node that is visited
 _MISSING = object()
 
 
+@runtime_checkable
 class Inputs(Protocol):
     """What counts as an input of a function."""
 

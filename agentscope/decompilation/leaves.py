@@ -246,7 +246,7 @@ class _Case:
         return LeafProof(self.part.name, self.part.stage, how, len(inputs), rows, differs, why)
 
 
-def _column(ends: tuple[float, float]) -> np.ndarray:
+def _column(ends: tuple[int | float, int | float]) -> np.ndarray:
     """The two ends of a range as a column; of endless ones, numbers far out."""
     return np.array([max(ends[0], -_FAR), min(ends[1], _FAR)]) if max(map(abs, ends)) > _FAR else np.array(ends)
 

@@ -95,7 +95,7 @@ class LeafText:
             row = row * len(own) + value - own.start
         return part.stage, int(part.places[row, 0])
 
-    def ends(self, one: Input) -> tuple[float, float]:
+    def ends(self, one: Input) -> tuple[int | float, int | float]:
         """Lowest and highest value of an input: whole numbers, but of decimals that are observed."""
         stage, _, kind = one[0].partition(":")
         if kind:
@@ -118,7 +118,7 @@ class LeafText:
         low, high = self.ends(one)
         return atom(one, int(low), int(high))
 
-    def width(self, one: Input) -> float:
+    def width(self, one: Input) -> int | float:
         """How many values an input takes."""
         low, high = self.ends(one)
         return high - low + 1 if self.is_whole(one) else math.inf
