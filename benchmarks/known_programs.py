@@ -1,14 +1,14 @@
 """Programs read back out of networks whose programs are known, and hidden convolutions, with controls.
 
-`python -m benchmarks.known_programs [NAME...]` takes the shipped compiled agents of levels L0 and L1 (docs/compiling.md).
-Of each it prints the states in which the recovered text acts as the network does, of all that there are; how many of the
-*used* concepts of its record one of the text's functions equals in all states, but for a factor and a constant (and
-how many more only as the question whether they reach a threshold); and bits of description: of the source (program and
-the definitions that it needs), of the recovered text without the functions that look at the agent's view (the
-source starts behind them), and of the naive text, every weight of the exact network printed.
+`python -m benchmarks.known_programs [--texts] [NAME...]` takes the shipped compiled agents of levels L0 and L1
+(docs/compiling.md). Of each it prints the states in which the recovered text acts as the network does, of all there
+are; how many of the *used* concepts of its record one of the text's functions equals in all states, but for a factor
+and a constant (and how many more only as the question whether they reach a threshold); and bits of description: of the
+source (program and the definitions that it needs), of the recovered text without the functions that look at the agent's
+view (the source starts behind them), and of the naive text, every weight of the exact network printed.
 
-Then convolutions: written out as dense layers, their units permuted, with noise of 5 % and rescaled; in compiled layers;
-and nulls: the same weights shuffled, random layers, layers that were trained. Exit code 1 where a gate fails.
+Then convolutions: written out as dense layers, their units permuted, with noise of 5 % and rescaled; in compiled
+layers; and nulls: the same weights shuffled, random layers, layers that were trained. Exit code 1 where a gate fails.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Row:
 
     def told(self) -> str:
         return (f"{self.name:24s} {self.form:7s} equal {self.equal:6d} of {self.states:6d}   used concepts "
-                f"{self.exact}+{self.thresholds} of {self.used}   bits: source {self.source:5d}  recovered {self.bits:5d} "
-                f"({self.bits / self.source:.2f}x)  naive {self.naive:7d}")  # fmt: skip
+                f"{self.exact}+{self.thresholds} of {self.used}   bits: source {self.source:5d}  recovered "
+                f"{self.bits:5d} ({self.bits / self.source:.2f}x)  naive {self.naive:7d}")  # fmt: skip
 
     @property
     def failed(self) -> bool:
@@ -277,8 +277,9 @@ def main(arguments: Sequence[str]) -> int:
     """Print every row; 1 where a gate fails."""
     texts = "--texts" in arguments
     named = [word for word in arguments if not word.startswith("--")]
-    names = [n for n, folder in finding.shipped_folders().items()
-             if (folder / "record.json").is_file() and n.rsplit("-", 1)[-1].upper() in LEVELS and (not named or n in named)]  # fmt: skip
+    folders = finding.shipped_folders()
+    known = [name for name, folder in folders.items() if (folder / "record.json").is_file()]
+    names = [name for name in named or known if name.rsplit("-", 1)[-1].upper() in LEVELS]
     failed = 0
     for name in names:
         row, text = study(name)

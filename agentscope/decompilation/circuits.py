@@ -1,8 +1,8 @@
 """Circuits: an integer network as whole numbers made of whole numbers, whichever units happen to hold them.
 
-Units that weigh the same sum, at whatever threshold and scale, hold pieces of functions of that one sum: Tanh steps of a
-count, a ramp and its copies, the two halves of a step. Put together, layer by layer, what remains are *sums*, and of them
-*steps* (x >= t) and *ramps* max(0, x - t): the same circuit for ReLU and Tanh, disguised or not.
+Units that weigh the same sum, at whatever threshold and scale, hold pieces of functions of that one sum: Tanh steps of
+a count, a ramp and its copies, the two halves of a step. Put together, layer by layer, what remains are *sums*, and of
+them *steps* (x >= t) and *ramps* max(0, x - t): the same circuit for ReLU and Tanh, disguised or not.
 """
 
 from __future__ import annotations
@@ -124,12 +124,10 @@ def circuit_of(network: IntegerNetwork, rearranged: Mapping[str, Shaped[np.ndarr
     shapes = shapes_of(network.stages, network.observation)
     outputs: dict[str, list[_Steps]] = {}
     for source, values in rearranged.items():
-        places, before = places_of(network, source, shapes[source]), ()
-        if source != SEEN and network.stage(source).kind == "plane":  # its cells are those of what is seen
-            source_of, before = SEEN, (network.stage(source).settings["index"],)
-        else:
-            source_of = source
-        outputs[source] = _cells(circuit, source_of, values, places, before)
+        plane = source != SEEN and network.stage(source).kind == "plane"  # its cells are those of what is seen
+        before = (network.stage(source).settings["index"],) if plane else ()
+        places = places_of(network, source, shapes[source])
+        outputs[source] = _cells(circuit, SEEN if plane else source, values, places, before)
     for stage in network.stages:
         if not stage.weighs:
             continue
@@ -197,7 +195,7 @@ def _weighed(circuit: Circuit, row: np.ndarray, offset: int, inputs: Sequence[_S
     """One unit's sum: functions of the same sum are added up before they are said in the shortest way."""
     total = _Steps(offset)
     for place in np.flatnonzero(row):
-        total.add(int(row[place]), inputs[place])
+        total.add(int(row[place]), inputs[int(place)])
     terms: dict[int, int] = {}
     constant = total.constant
     for atom, rises in total.rises.items():

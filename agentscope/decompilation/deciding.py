@@ -1,4 +1,4 @@
-"""Decision lists: a few rules over flags, the first that holds decides; right in every state, or none is given."""
+"""Decision lists and trees over flags: right in every row, or none is given."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Rule:
 
 
 def rules_of(
-    flags: Bool[np.ndarray, "states flags"],
-    actions: Int[np.ndarray, "states"],
+    flags: Bool[np.ndarray, "rows flags"],
+    actions: Int[np.ndarray, "rows"],
     costs: Float64[np.ndarray, "flags"],
 ) -> tuple[Rule, ...] | None:
     """The shortest list found that gives every state its action; None where the flags do not decide it.
@@ -65,26 +65,6 @@ def decided(rules: Sequence[Rule], flags: Bool[np.ndarray, "states flags"]) -> I
             holds &= flags[:, flag] == value
         actions[holds] = rule.action
     return actions
-
-
-def determining(
-    flags: Bool[np.ndarray, "states flags"], actions: Int[np.ndarray, "states"], order: Sequence[int]
-) -> tuple[int, ...] | None:
-    """Flags that decide the action together, none of which could be spared; those first in `order` go first."""
-    kept = list(range(flags.shape[1]))
-    if not _decides(flags, actions):
-        return None
-    for flag in order:
-        fewer = [other for other in kept if other != flag]
-        if _decides(flags[:, fewer], actions):
-            kept = fewer
-    return tuple(kept)
-
-
-def _decides(flags: np.ndarray, actions: np.ndarray) -> bool:
-    packed = np.packbits(flags, axis=1) if flags.shape[1] else np.zeros((len(flags), 1), dtype=np.uint8)
-    both = np.column_stack([packed, actions.astype(np.uint8)])
-    return len(np.unique(both, axis=0)) == len(np.unique(packed, axis=0))
 
 
 def _listed(
@@ -168,3 +148,62 @@ def _shortened(rules: tuple[Rule, ...], rows: np.ndarray, wanted: np.ndarray) ->
             if np.array_equal(decided(tried, rows), wanted):
                 kept = tried
     return tuple(kept)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A tree: `yes` where the flag holds, else `no`; an action where there is nothing more to ask."""
+
+    flag: int
+    yes: Split | int
+    no: Split | int
+
+
+def tree_of(
+    flags: Bool[np.ndarray, "rows flags"],
+    actions: Int[np.ndarray, "rows"],
+    bases: Int[np.ndarray, "rows bases"],
+    costs: Float64[np.ndarray, "flags"],
+) -> Split | int | None:
+    """A tree that gives every row its action; first it asks what makes the most other questions needless.
+
+    Args:
+        bases: what the flags ask about, so that rows with the same bases have the same flags.
+    """
+    if len(set(actions.tolist())) == 1:
+        return int(actions[0])
+    kinds = np.unique(actions)
+    hot = (actions[:, None] == kinds).astype(np.float64)
+    yes = flags.T.astype(np.float64) @ hot
+    no = hot.sum(axis=0) - yes
+    useful = np.flatnonzero((yes.sum(axis=1) > 0) & (no.sum(axis=1) > 0))
+    if not len(useful):
+        return None
+    left = _surprise(yes) + _surprise(no)
+    best = min(useful.tolist(), key=lambda flag: (
+        _relevant(bases[flags[:, flag]], actions[flags[:, flag]])
+        + _relevant(bases[~flags[:, flag]], actions[~flags[:, flag]]),
+        round(float(left[flag]), 6), costs[flag], flag,
+    ))  # fmt: skip
+    sides = (flags[:, best], ~flags[:, best])
+    parts = [tree_of(flags[side], actions[side], bases[side], costs) for side in sides]
+    return None if parts[0] is None or parts[1] is None else Split(best, parts[0], parts[1])
+
+
+def _relevant(bases: np.ndarray, actions: np.ndarray) -> int:
+    """How many bases the action depends on: those without which two rows are alike and act differently."""
+    sizes = bases.max(axis=0) + 1
+    strides = np.concatenate([[1], np.cumprod(sizes[:-1])])
+    codes = bases @ strides
+    count = 0
+    for column, stride in enumerate(strides):
+        others = codes - bases[:, column] * stride
+        count += len(np.unique(others)) < len(np.unique(others * (int(actions.max()) + 1) + actions))
+    return count
+
+
+def _surprise(counts: np.ndarray) -> np.ndarray:
+    """Bits that naming the action of every row takes, rows x entropy."""
+    total = counts.sum(axis=1, keepdims=True)
+    shares = np.where(counts > 0, counts / np.maximum(total, 1), 1.0)
+    return np.asarray(-(counts * np.log2(shares)).sum(axis=1))

@@ -18,8 +18,12 @@ def agent_heading():
     return min(seen(2, agent_place() // {columns}, agent_place() % {columns}), 3)
 
 def agents_view(p, i, j):
-    r = agent_place() // {columns} + ({reach} - i) * DOWN[agent_heading()] + (j - {reach}) * DOWN[(agent_heading() + 1) % 4]
-    c = agent_place() % {columns} + ({reach} - i) * RIGHT[agent_heading()] + (j - {reach}) * RIGHT[(agent_heading() + 1) % 4]
+    y = {reach} - i
+    x = j - {reach}
+    h = agent_heading()
+    t = (h + 1) % 4
+    r = agent_place() // {columns} + y * DOWN[h] + x * DOWN[t]
+    c = agent_place() % {columns} + y * RIGHT[h] + x * RIGHT[t]
     return seen(p, r, c) if r >= 0 and r < {rows} and c >= 0 and c < {columns} else 0
 """
 _PLAIN = """def agents_view(p, i, j):
@@ -51,7 +55,8 @@ def looking_text(network: IntegerNetwork, stage: Stage) -> str:
     return (
         f"KINDS = {_nested(rows)}\nCHANNELS = {_nested(classes.T)}\n{view}\n"
         f"def {stage.name}(i, j, k):\n"
-        f"    return CHANNELS[k][KINDS[min(agents_view(0, i, j), {objects - 1})][min(agents_view(2, i, j), {states - 1})]]\n"
+        f"    n = KINDS[min(agents_view(0, i, j), {objects - 1})][min(agents_view(2, i, j), {states - 1})]\n"
+        "    return CHANNELS[k][n]\n"
     )
 
 

@@ -92,7 +92,7 @@ def _assembled(
     rows = [tuple(int(values[i, column] - values[i, base]) for column, base in steps) for i in range(len(values))]
     kinds = sorted(set(rows), key=_turning)
     by_column = {column: place for place, (column, _) in enumerate(steps)}
-    found = []
+    found: list[Say] = []
     for column in range(values.shape[1]):
         if column in same:
             found.append(found[same[column]])
@@ -133,7 +133,8 @@ def _turning(row: tuple[int, ...]) -> tuple[float, ...]:
 
 def _by_rows(values: np.ndarray) -> Pattern:
     """One parameter, the member's own number, and a table for each number that varies."""
-    says, tables = [], []
+    says: list[Say] = []
+    tables: list[tuple[int, ...]] = []
     for column in values.T:
         if np.all(column == column[0]):
             says.append(Say(int(column[0])))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Shaped
 
 from agentscope.contracts import InspectableEnv
-from agentscope.decompilation.circuits import Circuit, Form, circuit_of
-from agentscope.decompilation.deciding import determining, rules_of
-from agentscope.decompilation.families import Families, Family, Rolled, families_of, is_formula
+from agentscope.decompilation.asking import Asking, flags_of
+from agentscope.decompilation.circuits import Circuit, circuit_of
+from agentscope.decompilation.combining import Combined, combined
+from agentscope.decompilation.deciding import rules_of, tree_of
+from agentscope.decompilation.families import Families, Family, Rolled, families_of
 from agentscope.decompilation.looking import looking_text
 from agentscope.decompilation.patterns import pattern_of
 from agentscope.decompilation.running import run
@@ -21,8 +23,8 @@ from agentscope.decompilation.wording import Wording, add_up
 from agentscope.integers import SEEN, IntegerNetwork
 from agentscope.language import vocabulary_of, with_cells
 
-MOST_MEMBERS = 16  # a condition that is one of more alike is a detail of something else
-FLAG_BITS, FORMULA_BITS = 30.0, 60.0
+QUESTION_BITS = 15.0
+MOST_LISTED = 1_500  # combinations for which decision lists are searched
 MOST_ROWS = 4_096
 _DEFINED = re.compile(r"^(?:def )?([A-Za-z_0-9]+)(?:\(| =)", re.MULTILINE)
 
@@ -41,17 +43,6 @@ class Recovered:
     form: str
     families: Families
     looking: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Something that a rule may ask: a step, or that a number lies between two thresholds."""
-
-    atom: int
-    low: int | None
-    high: int | None
-    values: np.ndarray
-    cost: float
 
 
 def recovered(
@@ -88,54 +79,6 @@ def is_choice(circuit: Circuit) -> bool:
     return len(np.unique(scores)) == 2 and bool(np.all((scores == scores.max()).sum(axis=1) == 1))
 
 
-def conditions_of(circuit: Circuit) -> list[Condition]:
-    """The fewest steps, those nearest to the observation, that decide the action together."""
-    needed = circuit.needed()
-    steps = sorted(atom for atom in needed if circuit.atoms[atom].kind == "step")
-    families = families_of(circuit, list(needed))
-    small = [atom for atom in steps if len(families.family(families.place(atom)[0]).atoms) <= MOST_MEMBERS
-             or families.family(families.place(atom)[0]).kind == "cell"]  # fmt: skip
-    depth = _step_depths(circuit, needed)
-    actions = actions_of(circuit)
-    for limit in sorted({depth[atom] for atom in small}):
-        chosen = [atom for atom in small if depth[atom] <= limit]
-        flags = np.stack([circuit.values[atom] > 0 for atom in chosen], axis=1)
-        order = sorted(range(len(chosen)), key=lambda i: (-depth[chosen[i]], -_support(circuit, chosen[i])))
-        kept = determining(flags, actions, order)
-        if kept is not None:
-            return _conditions(circuit, [chosen[i] for i in kept], steps)
-    return []
-
-
-def _step_depths(circuit: Circuit, needed: set[int]) -> dict[int, int]:
-    depth: dict[int, int] = {}
-    for atom in sorted(needed):
-        one = circuit.atoms[atom]
-        inner = [depth[i] for i, _ in one.terms] + ([depth[one.of]] if one.of >= 0 else [])
-        depth[atom] = max(inner, default=0) + (one.kind != "sum" and one.kind != "cell")
-    return depth
-
-
-def _support(circuit: Circuit, atom: int) -> int:
-    return len(circuit.needed([Form({atom: 1}, 0)]))
-
-
-def _conditions(circuit: Circuit, kept: Sequence[int], steps: Sequence[int]) -> list[Condition]:
-    """The steps themselves, and of a number with several thresholds the values between two of them."""
-    found = [Condition(atom, None, None, circuit.values[atom] > 0, FLAG_BITS) for atom in kept]
-    by_number: dict[int, list[int]] = {}
-    for atom in kept:
-        by_number.setdefault(circuit.atoms[atom].of, []).append(circuit.atoms[atom].threshold)
-    for number, thresholds in by_number.items():
-        edges = [circuit.low[number], *sorted(thresholds), circuit.high[number] + 1]
-        if len(thresholds) < 2 or (is_formula(circuit, kept[0]) and circuit.is_flag(number)):
-            continue
-        for low, high in list(zip(edges[:-1], edges[1:], strict=True))[1:-1]:  # the outer two are steps themselves
-            values = (circuit.values[number] >= low) & (circuit.values[number] < high)
-            found.append(Condition(number, low, high, values, FLAG_BITS))
-    return found
-
-
 def recover(circuit: Circuit, names: Names, readers: Mapping[str, str]) -> Recovered:
     """The shortest text found whose action is the circuit's in every state that it holds.
 
@@ -145,7 +88,8 @@ def recover(circuit: Circuit, names: Names, readers: Mapping[str, str]) -> Recov
     """
     candidates = [_by_scores(circuit, names, readers)]
     if is_choice(circuit):
-        candidates += [found for found in (_by_rules(circuit, names, readers), _by_table(circuit, names)) if found]
+        tables = _by_table(circuit, names)
+        candidates += [*_by_questions(circuit, names, readers), *([tables] if tables else [])]
     best = min(candidates, key=lambda found: len(found.text))
     looking = [name for text in readers.values() for name in _DEFINED.findall(text)]
     return replace(best, looking=tuple(looking))
@@ -181,45 +125,33 @@ def _row(numbers: Sequence[int]) -> str:
     return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
 
 
-def _by_rules(circuit: Circuit, names: Names, readers: Mapping[str, str]) -> Recovered | None:
-    """A decision list over the network's own conditions."""
-    conditions = conditions_of(circuit)
-    if not conditions:
-        return None
-    flags = np.stack([one.values for one in conditions], axis=1)
-    rules = rules_of(flags, actions_of(circuit), np.array([one.cost for one in conditions]))
-    if rules is None:
-        return None
-    used = sorted({flag for rule in rules for flag, _ in rule.flags})
-    roots = [conditions[flag].atom for flag in used]
-    families = families_of(circuit, roots)
-    wording = _wording(circuit, families, names, readers, roots)
-    lines = ["def strategy(state):"]
-    for rule in rules:
-        tests = [_test(wording, circuit, conditions[flag], wanted) for flag, wanted in rule.flags]
-        action = names.action(rule.action)
-        lines += [f"    if {' and '.join(tests)}:", f"        return {action}"] if tests else [f"    return {action}"]
-    return Recovered(_text(wording, "\n".join(lines) + "\n"), "rules", families)
+def _by_questions(circuit: Circuit, names: Names, readers: Mapping[str, str]) -> list[Recovered]:
+    """A decision list and a tree over what the decision rests on, right in every combination of it."""
+    found = combined(circuit)
+    if found is None or not found.questions:
+        return []
+    flags = np.stack([question.holds for question in found.questions], axis=1)
+    costs = np.array([QUESTION_BITS * (1 + len(question.ranges)) for question in found.questions])
+    texts = []
+    if len(flags) <= MOST_LISTED:
+        rules = rules_of(flags, found.actions, costs)
+        if rules is not None:
+            asked = {flag for rule in rules for flag, _ in rule.flags}
+            asking = _asking(circuit, found, names, readers, asked)
+            texts.append(("rules", asking, asking.rules(rules)))
+    tree = tree_of(flags, found.actions, found.bases, costs)
+    if tree is not None:
+        asking = _asking(circuit, found, names, readers, set(flags_of(tree)))
+        texts.append(("tree", asking, asking.tree(tree)))
+    return [Recovered(_text(asking.wording, body), form, asking.wording.families) for form, asking, body in texts]
 
 
-def _test(wording: Wording, circuit: Circuit, condition: Condition, wanted: bool) -> str:
-    families = wording.families
-    if condition.low is None:
-        name, index = families.place(condition.atom)
-        family = families.family(name)
-        text = wording.call(name, [str(i) for i in index], flag=True)
-        if name == family.name:
-            return text if wanted else f"not {text}"
-        threshold = circuit.atoms[condition.atom].threshold
-        value = wording.call(family.name, [str(i) for i in index], flag=False)
-        return f"{value} >= {threshold}" if wanted else f"{value} < {threshold}"
-    name, index = families.place(condition.atom)
-    value = wording.call(name, [str(i) for i in index], flag=False)
-    assert condition.high is not None
-    if condition.high - condition.low == 1:
-        return f"{value} {'==' if wanted else '!='} {condition.low}"
-    text = f"{condition.low} <= {value} and {value} < {condition.high}"
-    return text if wanted else f"not ({text})"
+def _asking(
+    circuit: Circuit, found: Combined, names: Names, readers: Mapping[str, str], asked: Collection[int]
+) -> Asking:
+    roots = sorted({found.questions[flag].atom for flag in asked})
+    wording = _wording(circuit, families_of(circuit, roots), names, readers, roots)
+    return Asking(wording, circuit, found.questions, names.action)
 
 
 def _by_table(circuit: Circuit, names: Names) -> Recovered | None:

@@ -1,4 +1,4 @@
-"""Rolling up: many terms of one family as a few loops, e.g. twenty cells as `r * seen(1, r, c)` over rows and columns."""
+"""Rolling up: many terms of one family as a few loops, e.g. cells as `r * seen(1, r, c)` over rows and columns."""
 
 from __future__ import annotations
 

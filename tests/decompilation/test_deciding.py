@@ -1,10 +1,10 @@
-"""Decision lists: exact or not at all, and short where a short one is known."""
+"""Decision lists and trees: exact or not at all, and short where a short one is known."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentscope.decompilation.deciding import decided, determining, rules_of
+from agentscope.decompilation.deciding import Split, decided, rules_of, tree_of
 
 EVERY = np.array([[(i >> bit) & 1 for bit in range(4)] for i in range(16)], dtype=bool)
 COSTS = np.full(4, 30.0)
@@ -32,7 +32,25 @@ def test_flags_that_do_not_decide_give_no_list():
     assert rules_of(EVERY[:, :1], EVERY[:, 1].astype(int), COSTS[:1]) is None
 
 
-def test_flags_that_can_be_spared_are():
-    actions = (EVERY[:, 1] & EVERY[:, 3]).astype(int)
-    assert determining(EVERY, actions, range(4)) == (1, 3)
-    assert determining(EVERY[:, :3], actions, range(3)) is None
+def test_a_tree_asks_first_what_makes_other_questions_needless():
+    a, b, c, d = EVERY.T
+    actions = np.where(a, b.astype(int), 2 + 2 * c + d)  # with a, only b counts; without it, c and d
+    tree = tree_of(EVERY, actions, EVERY.astype(int), COSTS)
+    assert isinstance(tree, Split) and tree.flag == 0
+    assert tree.yes == Split(1, 1, 0)
+    assert isinstance(tree.no, Split) and {tree.no.flag, tree.no.yes.flag} == {2, 3}
+
+
+def test_flags_that_do_not_decide_give_no_tree():
+    assert tree_of(EVERY[:, :1], EVERY[:, 1].astype(int), EVERY[:, :1].astype(int), COSTS[:1]) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=16, max_size=16))
+def test_every_table_of_four_flags_is_a_tree(actions):
+    tree = tree_of(EVERY, np.array(actions), EVERY.astype(int), COSTS)
+    for row, action in zip(EVERY, actions, strict=True):
+        node = tree
+        while isinstance(node, Split):
+            node = node.yes if row[node.flag] else node.no
+        assert node == action

@@ -5,8 +5,9 @@ import pytest
 
 from agentscope.agents.exact import exact_draft
 from agentscope.compiling import subject
-from agentscope.decompilation.exact import exact_integers, without_unread
+from agentscope.decompilation.exact import exact_integers
 from agentscope.decompilation.running import scores
+from agentscope.decompilation.trimming import without_unread
 from agentscope.errors import BadOption
 from agentscope.integers import EXACT, IntegerNetwork, Stage
 from agentscope.pipeline import open_agent

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agentscope.compiling import subject
 from agentscope.decompilation.looking import looking_text
 from agentscope.decompilation.recovering import recovered
 from agentscope.decompilation.running import run, scores
@@ -10,9 +11,11 @@ from agentscope.language import DECOMPILATION_LIMITS, bind_state, evaluate, eval
 from benchmarks.known_programs import exact_of, study, used_concepts
 from tests.decompilation.test_circuits import random_network
 
+NAMES = ("trigger-ppo-tanh-l1", "lookup-dqn-relu-l1", "columns-dqn-relu-l1", "greedy-ppo-tanh-l1",
+         "follower-dqn-relu-l1", "convolution-dqn-relu-l1", "keydoor-dqn-relu-l1")  # fmt: skip
 
-@pytest.mark.parametrize("name", ["trigger-ppo-tanh-l1", "lookup-dqn-relu-l1", "columns-dqn-relu-l1", "greedy-ppo-tanh-l1",
-                                  "follower-dqn-relu-l1", "convolution-dqn-relu-l1", "keydoor-dqn-relu-l1"])  # fmt: skip
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_program_comes_back(name):
     row, _ = study(name)
     assert row.equal == row.states
@@ -36,6 +39,24 @@ def test_walls_beyond_the_edge_are_read_as_walls():
     assert "seen(0, r, c) > 0 if r >= 0 and r <= 4 and c >= 0 and c <= 4 else True" in text
 
 
+def test_three_errands_of_one_kind_are_one_function():
+    _, text = study("keydoor-ppo-relu-l1")
+    assert text.count("def decision") == 1
+    assert all(f"return decision1({channel})" in text for channel in (1, 2, 4))  # key, door, goal
+
+
+def test_rules_hold_in_combinations_that_were_not_shown():
+    exact, agent, _ = exact_of("keydoor-dqn-relu-l0")
+    states = subject("keydoor").states(agent.env)
+    observations = agent.env.observe(states)
+    text = recovered(exact.network, agent.env, observations[::50]).text
+    binding = bind_state(with_cells(agent.env))
+    program = parse(text, binding.vocabulary, DECOMPILATION_LIMITS)
+    assert np.array_equal(
+        evaluate(program, binding, states).actions, scores(exact.network, observations).argmax(axis=1)
+    )
+
+
 def test_concepts_that_the_record_calls_used_are_measured_at_every_place():
     _, agent, record = exact_of("columns-dqn-relu-l0")
     states = agent.env.reset(np.arange(10))
@@ -44,8 +65,6 @@ def test_concepts_that_the_record_calls_used_are_measured_at_every_place():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_network_without_any_pattern_is_still_equal(seed):
-    from agentscope.compiling import subject
-
     env = subject("trigger").world()
     states = subject("trigger").states(env)
     observations = env.observe(states)
