@@ -17,7 +17,7 @@ def run(
     observations: Shaped[np.ndarray, "states ..."],
     *,
     given: Mapping[str, np.ndarray] | None = None,
-) -> dict[str, Int64[np.ndarray, "states ..."]]:
+) -> dict[str, Shaped[np.ndarray, "states ..."]]:
     """What every stage puts out, by name; "seen" is the observation itself.
 
     Args:

@@ -32,8 +32,8 @@ from agentscope.records import Budget, Inspection, StateSet, Strategy
 from agentscope.reports import agent_record, environment_record, run_record
 
 LATER = {
-    "decompilation": "decompilation is not built yet",
-    "levels.3": "decompilation is not built yet",
+    "decompilation": "the network is not decompiled in this run: `agentscope decompile` does it",
+    "levels.3": "the network is not decompiled in this run: `agentscope decompile` does it",
 }
 NEAR_HELD, NEAR_ALL = 0.002, 0.001  # merit given up for a shorter text: held-out marks are noisy, those of all are not
 NO_BASELINE = {"strategy.baseline": "the environment knows no optimal values"}

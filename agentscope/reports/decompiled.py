@@ -16,7 +16,17 @@ from agentscope.reports.markup import escaped, html_table
 from agentscope.reports.tables import columns_table
 
 POINT_HEAD = ("numbers", "bits", "agreement", "clear", "edited", "reachable", "return ratio", "95 %")
-PROOF_HEAD = ("states", "differ", "functions", "failed", "substituted", "leaves proved", "differ in SB3", "top sum")
+PROOF_HEAD = (
+    "states",
+    "differ",
+    "functions",
+    "failed",
+    "substituted",
+    "proved",
+    "every input",
+    "differ in SB3",
+    "top sum",
+)
 PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "effect", "naive lines")
 FRONTIER_HEAD = ("shape", "bits each", "numbers", "bits", "agreement", "clear", "regret", "return ratio", "95 %")
 SHOWN = 12  # functions of one stage in the terminal; the page holds all
@@ -53,6 +63,7 @@ def proof_rows(block: Row) -> list[tuple[str, ...]]:
             name, f"{proof['states']:,}", f"{proof['disagreements']:,}", f"{proof['nodes']:,}",
             f"{proof['nodes_failed']:,}", f"{proof['substituted_changed']:,}",
             f"{proved:,} of {proved + leaves['untested'] + leaves['failed']:,}",
+            "yes" if leaves["every_input"] else "no",
             f"{proof['sb3']['disagreements']:,} of {proof['sb3']['states']:,}", f"2^{proof['largest_sum_bits']:.1f}",
         ))  # fmt: skip
     return rows

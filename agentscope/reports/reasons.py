@@ -12,7 +12,18 @@ FALLBACKS = (
     ("residual", "no strategy was measured: run `agentscope inspect`"),
     ("residual.structure", "there is next to no residual to predict"),
     ("residual.shared", "the agent has no twin that was trained from another seed"),
-    ("decompilation", f"{LATER}: the network is not decompiled"),
+    ("decompilation.*agreement.reachable.*", "the set holds every state, so there is nothing to estimate"),
+    ("decompilation.*episodes_paired.*", "no pair of episodes diverged, or the environment does not say"),
+    ("decompilation.close", "this point was not asked for"),
+    ("decompilation.small", "this point was not asked for"),
+    ("decompilation.*.return_ratio*", "the network plays no better than chance, so that a ratio has no meaning"),
+    ("decompilation.*.recipe", "the simplified network ships with the agent"),
+    ("decompilation.*.curve", "the simplified network ships with the agent"),
+    ("decompilation.*opaque_effect", "nothing is OPAQUE, or nothing but the scores"),
+    ("decompilation.*.effect", "the function stands for no units that could be ablated"),
+    ("decompilation.*.name", "no evidence names the unit"),
+    ("decompilation.*.substituted_changed", "nothing comes behind the scores"),
+    ("decompilation", "the network is not decompiled in this run: `agentscope decompile` does it"),
     ("vocabulary", "nothing was inspected yet: run `agentscope inspect`"),
     ("vocabulary.ceiling", "concept vectors are mostly unique, so black_box stands in its place"),
     ("vocabulary.black_box", "the ceiling is known, so no stand-in was fitted"),
@@ -59,7 +70,7 @@ FALLBACKS = (
 )  # the first pattern that fits is taken, so the general ones stand last
 LEVELS_LATER = {
     "levels.2": "the text was not read from the network's own activations in this run",
-    "levels.3": f"{LATER}: the decompilation",
+    "levels.3": "the network is not decompiled in this run: `agentscope decompile` does it",
 }
 
 

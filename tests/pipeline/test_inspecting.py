@@ -56,7 +56,7 @@ def test_use_is_tested_and_later_parts_are_null_with_their_reason(inspection: In
     assert all(row["evidence"]["interchange"] is not None or row["evidence"]["why"] for row in rows)
     assert [row["level"] for row in report["levels"]] == [0, 1, 2] and "levels.3" in report["why"]
     assert {"residual", "levels.2"}.isdisjoint(report["why"])
-    assert report["decompilation"] is None and "not built yet" in report["why"]["decompilation"]
+    assert report["decompilation"] is None and "agentscope decompile" in report["why"]["decompilation"]
 
 
 def test_level_2_and_the_residual_of_every_kind_of_network(inspected_twice: Twice) -> None:
