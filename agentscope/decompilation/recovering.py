@@ -21,7 +21,7 @@ from agentscope.decompilation.patterns import pattern_of
 from agentscope.decompilation.running import run
 from agentscope.decompilation.wording import Wording, add_up
 from agentscope.integers import SEEN, IntegerNetwork
-from agentscope.language import vocabulary_of, with_cells
+from agentscope.language import DECOMPILATION_LIMITS, parse, print_program, vocabulary_of, with_cells
 
 QUESTION_BITS = 15.0
 MOST_LISTED = 1_500  # combinations for which decision lists are searched
@@ -52,10 +52,10 @@ def recovered(
 
     Args:
         network: as `exact_integers` gives it.
-        observations: of every state of the environment. Thresholds that none of them reaches may be left out, and rules
-            are fitted to them; the functions themselves are the network's own sums and steps.
+        observations: of every state of the environment. Thresholds that none of them reaches may be left out, and a
+            table of actions is filled from them; functions, rules and trees are the network's own sums, steps and logic.
 
-    Raises: BadOption: a stage that is not read as a circuit.
+    Raises: BadOption: a stage that is not read as a circuit. TextError: a name that the text needs is taken.
     """
     values = run(network, observations)
     rearranged = {stage.name: values[stage.name] for stage in network.stages if not stage.weighs}
@@ -65,7 +65,8 @@ def recovered(
     shown = tuple(signature.axis) if signature else ()
     names = Names({name: len(labels) for name, labels in vocabulary.axes.items()}, shown, tuple(env.action_names))
     readers = {stage.name: looking_text(network, stage) for stage in network.stages if stage.kind == "lookup"}
-    return recover(circuit, names, readers)
+    found = recover(circuit, names, readers)
+    return replace(found, text=print_program(parse(found.text, vocabulary, DECOMPILATION_LIMITS)))
 
 
 def actions_of(circuit: Circuit) -> np.ndarray:
