@@ -53,7 +53,7 @@ def recovered(
     Args:
         network: as `exact_integers` gives it.
         observations: of every state of the environment. Thresholds that none of them reaches may be left out, and a
-            table of actions is filled from them; functions, rules and trees are the network's own sums, steps and logic.
+            table of actions is filled from them; functions, rules and trees are the network's own sums and logic.
 
     Raises: BadOption: a stage that is not read as a circuit. TextError: a name that the text needs is taken.
     """
