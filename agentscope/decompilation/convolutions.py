@@ -2,7 +2,7 @@
 
 Units are told apart by nothing but their weights. *Filters* are taken from most of the units and judged on the others:
 each held-out unit gets the best filter at the best position, times a number. *Explained* is the share of the held-out
-weights' squares that this gives, less what the same procedure gives on weights that are shuffled within each unit:
+weights' squares that this gives, less the most that the procedure gives on weights shuffled within each unit:
 choosing among many filters and positions explains a part of anything.
 """
 
@@ -21,7 +21,7 @@ ROUNDS = 3  # of averaging
 NEARLY = 0.8  # windows that hold this share of what the fullest one holds may be the place of a unit
 SHARED = 0.5  # share of a unit's squares that a filter explains where the unit counts as one of its users
 TINY = 1e-12
-SHUFFLES = 5  # whose mean is what chance explains
+SHUFFLES = 8  # the most that one of them explains is what chance explains
 MOST_FILTERS, MOST_CANDIDATES = 64, 256
 FEWEST_UNITS = 2  # that must share a filter: a pattern that occurs once is no filter
 GAIN = 0.005  # share of the weights' squares that one more filter must explain
@@ -37,7 +37,7 @@ class Convolution:
         channel, row, column: of each unit: which filter, centred where; channel -1 where none explains anything.
         scale: what each unit multiplies its filter by.
         explained: cross-validated, 0 for what chance explains and 1 for all; raw: before chance is taken off.
-        chance: what is explained of shuffled weights.
+        chance: the most that was explained of shuffled weights.
     """
 
     kernel: tuple[int, int]
@@ -82,7 +82,7 @@ def find_convolution(
     shuffled = [
         _held_out(generator.permuted(flat, axis=1).reshape(units.shape), folds, kernel) for _ in range(SHUFFLES)
     ]
-    chance = float(np.mean(shuffled))
+    chance = max(shuffled)
     views = _views(units, kernel)
     filters = _filters(views, len(alive))
     squares, best = _best(views, filters, len(alive))
