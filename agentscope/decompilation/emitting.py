@@ -24,6 +24,7 @@ from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import (
     DECOMPILATION_LIMITS,
     Header,
+    Program,
     Vocabulary,
     parse,
     print_program,
@@ -65,6 +66,10 @@ def emit(
     strategy = _strategy(book, last, vocabulary, lengths)
     kept = _reached(book.written, strategy)
     program = parse(_text(kept, strategy), vocabulary, DECOMPILATION_LIMITS)
+    if any(_only_outside(made, program) for made in kept):
+        book.written = [_outside(made) if _only_outside(made, program) else made for made in book.written]
+        kept = _reached(book.written, strategy)
+        program = parse(_text(kept, strategy), vocabulary, DECOMPILATION_LIMITS)
     parts = tuple(
         replace(part, note=_note(part, made, why=_why(part, names, why)))
         for part, made in zip(sized([made.part for made in kept], program, named=names), kept, strict=True)
@@ -72,6 +77,25 @@ def emit(
     if READING not in header.notes:
         header = replace(header, notes=(*header.notes, READING))
     return annotated(Decompilation("", replace(program, header=header), parts, dict(why)), effects or {})
+
+
+def _only_outside(made: Written, program: Program) -> bool:
+    """Whether a function is asked beyond its edges only: what it computes inside is then never computed."""
+    asked = program.tabulated.get(made.part.name)
+    walled = len(made.body) > 2 and made.body[0].startswith("if ") and made.body[1].startswith("    return ")
+    if asked is None or not walled or len(asked.ranges) != len(made.part.ranges):
+        return False
+    return any(
+        each.stop <= start or each.start >= stop
+        for each, (start, stop) in zip(asked.ranges, made.part.ranges, strict=True)
+    )
+
+
+def _outside(made: Written) -> Written:
+    """The function without what it computes inside."""
+    body = made.body[1].strip()
+    part = replace(made.part, stage="", units=(), ranges=())
+    return replace(made, part=part, body=(body,), tables=tuple(one for one in made.tables if one[0] in body))
 
 
 def annotated(decompilation: Decompilation, effects: Mapping[str, float]) -> Decompilation:

@@ -55,6 +55,13 @@ def test_text_equals_network(name, density):
         check_equal(network_of(plan, observation, seed, density=density), highest, seed)
 
 
+def test_what_is_only_asked_for_beyond_the_walls_computes_nothing_inside():
+    """Found by hypothesis: a unit was written that no column ever asks for, since its reader looks over the wall only."""
+    observation, highest, plan = PLANS["everywhere"]
+    made = check_equal(network_of(plan, observation, 343777, 1, 0.125), highest)
+    assert set(made.program.tabulated) == {part.name for part in made.parts}
+
+
 @pytest.mark.parametrize("name", PLANS)
 def test_weights_in_tables_equal_network(name, monkeypatch):
     monkeypatch.setattr("agentscope.decompilation.layers.MANY_TERMS", 0)
