@@ -221,19 +221,42 @@ def compare(
     f"{AGENT_HELP}\n\nWith --verify RUN a run folder's text is proved again, and no AGENT is named."
 )
 @agent_options_optional
-@click.option("--verify", type=click.Path(file_okay=False), metavar="RUN",
-              help="Prove again what a run folder says, from its zip and its text alone.")
-@click.option("--point", "points", type=click.Choice(["close", "small"]), multiple=True,
-              help="Which simplified network; may be repeated  [default: both]")
+@click.option(
+    "--verify",
+    type=click.Path(file_okay=False),
+    metavar="RUN",
+    help="Prove again what a run folder says, from its zip and its text alone.",
+)
+@click.option(
+    "--point",
+    "points",
+    type=click.Choice(["close", "small"]),
+    multiple=True,
+    help="Which simplified network; may be repeated  [default: both]",
+)
 @click.option("--fresh", is_flag=True, help="Teach anew, although simplified networks lie beside the agent.")
-@click.option("--states", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True,
-              help="On how many different states equality is proved, where they cannot be listed.")
+@click.option(
+    "--states",
+    type=click.IntRange(1, 10_000_000),
+    default=100_000,
+    show_default=True,
+    help="On how many different states equality is proved, where they cannot be listed.",
+)
 @run_options
 @print_options
 @click.pass_context
 def decompile(
-    context: click.Context, /, *, verify: str | None, points: tuple[str, ...], fresh: bool, states: int, seed: int,
-    as_json: bool, quiet: bool, **options: Any,
+    context: click.Context,
+    /,
+    *,
+    verify: str | None,
+    points: tuple[str, ...],
+    fresh: bool,
+    states: int,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     from agentscope import pipeline, reports
 
@@ -247,8 +270,15 @@ def decompile(
         context.exit(0 if document["equal"] else 1)
     opened, folder, budget = _open(session, options)
     with session.watch() as progress:
-        found = pipeline.decompile_agent(opened, budget, points=points or ("close", "small"), fresh=fresh,
-                                         states=states, seed=seed, progress=progress)
+        found = pipeline.decompile_agent(
+            opened,
+            budget,
+            points=points or ("close", "small"),
+            fresh=fresh,
+            states=states,
+            seed=seed,
+            progress=progress,
+        )
     report = reports.write_decompilation(
         folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files
     )
