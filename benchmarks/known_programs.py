@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from agentscope.agents import finding
-from agentscope.agents.exact import exact_draft
+from agentscope.agents.drafts import draft_of
 from agentscope.compiling import subject
 from agentscope.contracts import InspectableEnv, concepts_of
 from agentscope.decompilation.convolutions import as_slide, find_convolution, tied_weights
@@ -86,7 +86,7 @@ class Row:
 def exact_of(name: str) -> tuple[Exact, Any, dict[str, Any]]:
     """The agent's network in whole numbers, the agent, its record."""
     agent = open_agent(name)
-    draft = exact_draft(agent.network)
+    draft = draft_of(agent.network)
     record = json.loads((finding.find_agent(name).zip_path.parent / "record.json").read_text())
     highest = int(np.max(agent.env.observation_space.high))  # type: ignore[attr-defined]
     exact = exact_integers(
@@ -232,7 +232,7 @@ def convolutions() -> Iterator[Explained]:
         yield Explained(f"{name} hidden_1", explained(weight, (weight.shape[2], 1)), "high")
     for name in (*NEGATIVE, *TRAINED, "columns-learned"):
         agent = open_agent(name)
-        draft = exact_draft(agent.network)
+        draft = draft_of(agent.network)
         weight = planes_of(IntegerNetwork(draft.stages, draft.arrays, draft.observation), "hidden_1")
         kernel = (weight.shape[2], 1) if name.startswith("columns") else (3, 3)
         wanted = "none" if name == "columns-learned" else "low"  # its columns share one task, and perhaps weights

@@ -16,8 +16,8 @@ class Part:
     """One function of a decompiled text.
 
     A *node* is the whole output tensor of a stage. The values of the functions of one stage, each over all of its
-    `ranges`, are together that tensor: function values have shape (states, *lengths of ranges), the unit first where the
-    function takes the unit's number, then the column (or row and column).
+    `ranges`, are together that tensor: function values have shape (states, *lengths of ranges), the unit first where
+    the function takes the unit's number, then the column (or row and column).
 
     Attributes:
         name: in the text.
@@ -25,8 +25,8 @@ class Part:
         units: the stage's units (index along the first axis of its output) that it stands for.
         ranges: values of its arguments for which it gives the stage's own output, as (first, beyond the last).
         calls: the functions that it calls, in the order of the text.
-        inputs, weights, largest_weight, nonlinearities, operations, rows: its size, of which `budget` judges; of a function
-            of many units those of its largest unit. rows: of a table, else 0.
+        inputs, weights, largest_weight, nonlinearities, operations, rows: its size, by which `in_budget` judges; of a
+            function of many units those of its largest unit. rows: of a table, else 0.
         low, high: bounds of its value.
         opaque: a unit above the budget that no named function replaces.
     """

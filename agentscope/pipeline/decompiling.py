@@ -22,6 +22,7 @@ from agentscope.pipeline.christening import christen
 from agentscope.pipeline.likeness import earned, examine_simplified
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.points import Point, make_points, observation_bounds
+from agentscope.pipeline.recovering import recover_program
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.records import Budget, StateSet
 from agentscope.rollouts import NetworkPolicy
@@ -74,13 +75,19 @@ def decompile_agent(
     with run.stage("collecting the exam"):
         exam = run.states(agent, "exam", budget.exam, budget.exam_states)
     card = shelf.read_simplified(agent.home, agent.network.sha256) if agent.home is not None and not fresh else None
-    block: dict[str, Any] = dict.fromkeys((*POINTS, "program", "equality"))
+    block: dict[str, Any] = dict.fromkeys((*POINTS, "recovered", "program", "equality"))
     files: dict[str, bytes] = {}
     made, block["frontier"] = make_points(agent, points, run, card)
     for name, point in made.items():
         found, written = _decompiled(agent, point, exam, run, states=states)
         block[name] = found
         files |= written
+        if point.origin["made"] == "exact" and block["recovered"] is None:
+            with run.stage("reading the program back"):
+                program = recover_program(agent, point.integers, sha256=found["sha256"])
+            if program is not None:
+                block["recovered"] = program[0]
+                files |= program[1]
     main = block[points[0]]
     block |= {"program": main["program"], "equality": main["equality"]}
     equal = all(block[name]["equality"]["equal"] for name in points)

@@ -14,6 +14,7 @@ from agentscope.errors import UnsupportedAgent
 from agentscope.integers import IntegerNetwork
 from agentscope.pipeline.likeness import agreement_row, earned
 from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.recovering import exact_network
 from agentscope.pipeline.running import Run
 from agentscope.pipeline.simplifying import CLOSE, SMALLER, Recipe, Simplified, deploy, in_phases, simplify
 from agentscope.records import StateSet
@@ -50,7 +51,10 @@ def make_points(
     points, rows = {}, []
     with run.stage("simplifying (close)"):
         recipe = in_phases(CLOSE, run.budget)
-        close = make_point(agent, recipe, run)
+        close = _exact(agent, run) or make_point(agent, recipe, run)
+        if close.origin["made"] == "exact":
+            weights, activations = _own_bits(close.integers)
+            recipe = replace(recipe, weights=weights, activations=activations)
         rows.append(frontier_row(agent, close, recipe, lessons, run))
     if "close" in names:
         points["close"] = close
@@ -69,6 +73,23 @@ def _shipped(agent: OpenAgent, name: str, part: shelf.PointPart) -> Point:
     network = shelf.load_point(agent.home, part, name=f"{agent.name}-{name}")
     fitted_on = ("network", "strategy", "reachable") if listed else ()
     return Point(name, integers_of(network), network, {"made": "shipped", "recipe": None, "curve": None}, fitted_on)
+
+
+def _exact(agent: OpenAgent, run: Run) -> Point | None:
+    """The network itself, where its weights are whole numbers in disguise: nothing is taught."""
+    integers = exact_network(agent)
+    if integers is None:
+        return None
+    short, steps = decompilation.shorten(integers, *observation_bounds(agent))
+    network = deploy(agent, short, run, name=f"{agent.name}-close")
+    return Point("close", short, network, {"made": "exact", "recipe": None, "curve": None}, (), steps)
+
+
+def _own_bits(integers: IntegerNetwork) -> tuple[int, int]:
+    """Bits of the widest weight with its sign, and of the widest number that a stage puts out."""
+    weights = [np.abs(array).max(initial=0) for name, array in integers.arrays.items() if name.endswith(".weight")]
+    tops = [stage.settings["high"] for stage in integers.stages if "high" in stage.settings]
+    return int(max(weights)).bit_length() + 1, int(max(tops, default=0)).bit_length()
 
 
 def make_point(agent: OpenAgent, recipe: Recipe, run: Run) -> Point:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from agentscope import decompilation, language, reports, rollouts, verification
-from agentscope.contracts import ProgressCallback, no_progress
+from agentscope.contracts import InspectableEnv, ProgressCallback, no_progress
 from agentscope.errors import RefusedFile, RunFolderMismatch
 from agentscope.pipeline.decompiling import FILES, prove
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.points import observation_bounds
+from agentscope.pipeline.recovering import FILE as RECOVERED
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.records import QUICK
 from agentscope.rollouts import NetworkPolicy
@@ -41,7 +42,25 @@ def verify_run(
     env = rollouts.make_environment(report["environment"]["id"], report["environment"]["kwargs"])
     run = Run(rollouts.Streams(seed), QUICK, progress)
     found = {name: _proved_again(Path(folder), name, block[name], env, run, states=states) for name in points}
+    if block.get("recovered"):
+        found["recovered"] = _run_again(Path(folder), env)
     return {"equal": all(row["equal"] for row in found.values()), **found}
+
+
+def _run_again(folder: Path, env: InspectableEnv) -> dict[str, Any]:
+    """The program that was read back, in all states, beside the network in whole numbers."""
+    from agentscope.agents import load_network
+
+    everything = rollouts.enumerated_states(env)
+    if everything is None:
+        raise RefusedFile(f"{RECOVERED} was made where all states can be listed, which {env.id} does not do.")
+    seeing = language.with_cells(env)
+    text = _read(folder / RECOVERED).decode("utf-8", errors="strict")
+    program = language.parse(text, language.vocabulary_of(seeing), language.DECOMPILATION_LIMITS)
+    chosen = language.evaluate(program, language.bind_state(seeing), everything.states).actions
+    network = load_network(folder / FILES["close"][0], name="close")
+    wrong = int((chosen != NetworkPolicy(network, env).actions(everything.states)).sum())
+    return {"equal": not wrong, "states": len(everything), "disagreements": wrong}
 
 
 def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run: Run, *, states: int) -> dict[str, Any]:

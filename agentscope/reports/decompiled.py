@@ -8,11 +8,13 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.rule import Rule
+from rich.syntax import Syntax
 from rich.text import Text
 from rich.tree import Tree
 
 from agentscope.reports.figures import Row, share, shown
 from agentscope.reports.markup import escaped, html_table
+from agentscope.reports.sanitising import plain_text
 from agentscope.reports.tables import columns_table
 
 POINT_HEAD = ("numbers", "bits", "agreement", "clear", "edited", "reachable", "return ratio", "95 %")
@@ -108,6 +110,14 @@ def opaque_line(name: str, point: Row) -> str:
     return f"{name}: {units} units of {stages} are OPAQUE; share of decisions that change without them: {effect}."
 
 
+def recovered_line(program: Row) -> str:
+    """The program that was read back out of the network, in a line."""
+    return (
+        f"the program read back: {program['lines']} lines, another action in {program['disagreements']:,} of all "
+        f"{program['states']:,} states"
+    )
+
+
 def decompilation_view(block: Row) -> Iterator[RenderableType]:
     """For the terminal: OPAQUE first, then tables, then the call tree of the closest point."""
     yield Rule(Text("decompilation", style="bold"))
@@ -118,6 +128,10 @@ def decompilation_view(block: Row) -> Iterator[RenderableType]:
     yield columns_table("size of the text", "point", PROGRAM_HEAD, program_rows(block))
     if block.get("frontier"):
         yield columns_table("frontier, many bits to few", "name", FRONTIER_HEAD, frontier_rows(block))
+    if block.get("recovered"):
+        yield Text("")
+        yield Rule(Text(shown(recovered_line(block["recovered"])), style="bold"))
+        yield Syntax(plain_text(block["recovered"]["text"], multiline=True), "python", background_color="default")
     for name, point in points_of(block)[-1:]:
         yield Text("")
         yield call_tree(name, point["program"])
@@ -171,6 +185,9 @@ def decompilation_section(report: Row) -> str:
     if block.get("frontier"):
         parts.append("<h3>Size against agreement and return</h3>")
         parts.append(html_table(("name", *FRONTIER_HEAD), frontier_rows(block)))
+    if block.get("recovered"):
+        code = escape(plain_text(block["recovered"]["text"], multiline=True))
+        parts.append(f"<h3>{escaped(recovered_line(block['recovered']))}</h3><pre class=code><code>{code}</code></pre>")
     parts += [_folded(name, point["program"]) for name, point in points_of(block)]
     return "".join(parts)
 

@@ -18,6 +18,7 @@ from agentscope.agents.stages import rearranged, weighed
 from agentscope.decompilation.running import scores
 from agentscope.errors import BadOption, UnsupportedAgent
 from agentscope.integers import SEEN, read_plan
+from agentscope.pipeline import open_agent
 from tests.agents.little_models import SPACES, make_model, some_observations
 
 KINDS = {  # a name: space, extractor, its arguments
@@ -153,3 +154,13 @@ def test_fresh_drafts_follow_their_seed() -> None:
     assert np.array_equal(first.arrays["hidden.weight"], again.arrays["hidden.weight"])
     assert not np.array_equal(first.arrays["hidden.weight"], other.arrays["hidden.weight"])
     assert not first.arrays["hidden.bias"].any()
+
+
+@pytest.mark.parametrize("name", ["convolution-dqn-relu-l1", "convolution-ppo-relu-l0"])
+def test_scores_of_an_extractor_are_folded_into_the_layer_behind_it(name: str) -> None:
+    """They are sums without an activation: as a stage of their own they would be clamped like all others."""
+    agent = open_agent(name)
+    draft = draft_of(agent.network)
+    assert [stage.kind for stage in draft.stages][-2:] == ["slide", "dense"]
+    observations = np.random.default_rng(0).integers(0, 2, (50, 2, 4, 4)).astype(np.uint8)
+    assert np.array_equal(real_scores(draft, observations), agent.network.scores(observations))

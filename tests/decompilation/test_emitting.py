@@ -56,7 +56,7 @@ def test_text_equals_network(name, density):
 
 
 def test_what_is_only_asked_for_beyond_the_walls_computes_nothing_inside():
-    """Found by hypothesis: a unit was written that no column ever asks for, since its reader looks over the wall only."""
+    """Found by hypothesis: a unit was written that no column asks for, since its reader only looks over the wall."""
     observation, highest, plan = PLANS["everywhere"]
     made = check_equal(network_of(plan, observation, 343777, 1, 0.125), highest)
     assert set(made.program.tabulated) == {part.name for part in made.parts}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agentscope.agents.exact import exact_draft
+from agentscope.agents.drafts import draft_of
 from agentscope.compiling import subject
 from agentscope.decompilation.exact import exact_integers
 from agentscope.decompilation.running import scores
@@ -15,7 +15,7 @@ from agentscope.pipeline import open_agent
 
 def exact_of(name, highest=1):
     agent = open_agent(name)
-    draft = exact_draft(agent.network)
+    draft = draft_of(agent.network)
     found = exact_integers(
         draft.stages, draft.arrays, activation=draft.activation, observation=draft.observation, highest=highest
     )

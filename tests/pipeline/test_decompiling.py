@@ -63,7 +63,7 @@ def test_the_small_point_has_no_more_bits_and_plays_as_well(folder: Path) -> Non
 
 def test_the_program_says_what_the_network_is(folder: Path) -> None:
     text = (folder / "decompiled.py").read_text(encoding="utf-8")
-    assert "(seen(1) + seen(4) + seen(6))" in text  # the trigger: above 0 where all three are lit
+    assert "max(seen(1) + seen(4) + seen(6) - 2, 0)" in text  # the trigger
     program = block_of(folder)["program"]
     assert program["lines"] < program["naive"]["lines"]
     assert {row["stage"] for row in program["functions"]} >= {"hidden_1", "hidden_2", "hidden_3", "scores"}
@@ -81,6 +81,23 @@ def test_the_zip_is_what_the_text_says_in_every_state(folder: Path) -> None:
     assert np.array_equal(chosen, scores(integers_of(network), env.observe(states)).argmax(axis=1))
     played, _ = DQN.load(folder / "simplified.zip").predict(env.observe(states), deterministic=True)
     assert np.array_equal(chosen, played)
+
+
+def test_the_program_is_read_back_up_to_renaming(folder: Path) -> None:
+    found = block_of(folder)["recovered"]
+    assert found["states"] == 256 and found["disagreements"] == 0
+    text = (folder / "recovered.py").read_text(encoding="utf-8")
+    assert "seen(1) > 0 and seen(4) > 0 and seen(6) > 0" in text and "sum(seen(i) for i in components)" in text
+    assert block_of(folder)["close"]["made"] == "exact"
+
+
+def test_a_program_that_was_changed_is_found_out(copied: Path) -> None:
+    text = (copied / "recovered.py").read_text(encoding="utf-8")
+    (copied / "recovered.py").write_text(text.replace("seen(6) > 0", "seen(5) > 0"), encoding="utf-8")
+    found = call("decompile", "--verify", str(copied), "--json")
+    document = json.loads(found.output)
+    assert found.exit_code == 1 and document["recovered"]["disagreements"] > 0
+    assert document["close"]["equal"]
 
 
 def test_the_page_folds_the_call_tree(folder: Path) -> None:
