@@ -1,6 +1,7 @@
 """Decompilation: an integer network becomes the text of a program that equals it, node by node."""
 
 from agentscope.decompilation.budgets import Ledger, ledger_of
+from agentscope.decompilation.convolutions import with_slides
 from agentscope.decompilation.effects import effect_shares
 from agentscope.decompilation.emitting import emit
 from agentscope.decompilation.leaves import prove_leaves
@@ -25,4 +26,5 @@ __all__ = [
     "prove_leaves",
     "refuse_inexact",
     "shorten",
+    "with_slides",
 ]

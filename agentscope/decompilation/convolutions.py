@@ -17,6 +17,7 @@ from agentscope.errors import BadOption
 from agentscope.integers import IntegerNetwork, shapes_of
 
 FOLDS, SMALL = 8, 64
+WIDTHS, TIED = (1, 3), 0.95  # kernels that are looked for behind a layer, and what they must explain
 ROUNDS = 3  # of averaging
 NEARLY = 0.8  # windows that hold this share of what the fullest one holds may be the place of a unit
 SHARED = 0.5  # share of a unit's squares that a filter explains where the unit counts as one of its users
@@ -152,6 +153,26 @@ def as_slide(network: IntegerNetwork, name: str, found: Convolution) -> IntegerN
             arrays[f"{reader.name}.weight"] = weight
     stages = tuple(replace(one, kind="slide", settings=settings) if one.name == name else one for one in network.stages)
     return replace(network, stages=stages, arrays=arrays)
+
+
+def with_slides(network: IntegerNetwork, *, generator: np.random.Generator) -> IntegerNetwork:
+    """The network with every dense stage that hides tied filters along columns written as a slide; same scores."""
+    shapes = shapes_of(network.stages, network.observation)
+    for stage in network.stages[:-1]:
+        shape = shapes[stage.sources[0]]
+        readers = [one for one in network.stages if stage.name in one.sources]
+        if stage.kind != "dense" or len(stage.sources) > 1 or len(shape) != 2 or {r.kind for r in readers} != {"dense"}:
+            continue
+        weight = network.of(stage.name)["weight"].astype(np.float64).reshape(-1, 1, *shape)
+        for width in WIDTHS:
+            try:
+                found = find_convolution(weight, (shape[0], width), generator=generator)
+                if found.explained >= TIED:
+                    network = as_slide(network, stage.name, found)
+                    break
+            except BadOption:  # too few units, or something beside the filters
+                continue
+    return network
 
 
 @dataclass(frozen=True)

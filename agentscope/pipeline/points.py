@@ -80,6 +80,7 @@ def _exact(agent: OpenAgent, run: Run) -> Point | None:
     integers = exact_network(agent)
     if integers is None:
         return None
+    integers = decompilation.with_slides(integers, generator=run.streams.generator("convolutions"))
     short, steps = decompilation.shorten(integers, *observation_bounds(agent))
     network = deploy(agent, short, run, name=f"{agent.name}-close")
     return Point("close", short, network, {"made": "exact", "recipe": None, "curve": None}, (), steps)

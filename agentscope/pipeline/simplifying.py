@@ -15,7 +15,6 @@ from agentscope.pipeline.running import Run
 from agentscope.records import Budget
 from agentscope.verification.proof_sets import RandomLegal
 
-SLOWER = 3  # times as slow as the phase before: a fast start would undo what was learned
 LOGITS = 256  # first states on which the spread of logits is compared
 SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
 
@@ -31,6 +30,7 @@ class Recipe:
         updates: of each phase of teaching; before each but the first, states of the student's own are added.
         fan_in, sparsity, rate, hard, exact, batch, equalise: as of `agents.teaching.Lesson`.
         states: to teach on, at most.
+        slower: by how much the rate falls from phase to phase: a fast start undoes some of what was learned.
     """
 
     point: str
@@ -47,6 +47,7 @@ class Recipe:
     states: int = 20_000
     equalise: bool = False
     exact: float = 0.0
+    slower: int = 3
 
 
 CLOSE = Recipe("close", weights=11, activations=9, widest=14, rate=5e-5, hard=0.0, exact=2.0)
@@ -100,7 +101,7 @@ def simplify(agent: OpenAgent, recipe: Recipe, run: Run) -> Simplified:
     for phase, updates in enumerate(recipe.updates):
         states, episode = _states_to_teach(agent, recipe, run, student, phase=phase)
         lesson = Lesson(
-            updates=updates, batch=recipe.batch, rate=recipe.rate / SLOWER**phase, hard=recipe.hard,
+            updates=updates, batch=recipe.batch, rate=recipe.rate / recipe.slower**phase, hard=recipe.hard,
             fan_in=recipe.fan_in, sparsity=recipe.sparsity, all_states=everything is not None, ramp=phase == 0,
             equalise=recipe.equalise, exact=recipe.exact,
         )  # fmt: skip
