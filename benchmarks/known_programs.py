@@ -27,11 +27,11 @@ from agentscope.agents import finding
 from agentscope.agents.drafts import draft_of
 from agentscope.compiling import subject
 from agentscope.contracts import InspectableEnv, concepts_of
-from agentscope.decompilation.convolutions import as_slide, find_convolution, tied_weights
-from agentscope.decompilation.exact import Exact, exact_integers
-from agentscope.decompilation.naive import naive_size
-from agentscope.decompilation.recovering import Recovered, recovered
+from agentscope.decompilation.recovery.convolutions import as_slide, find_convolution, tied_weights
+from agentscope.decompilation.recovery.exact import Exact, exact_integers
+from agentscope.decompilation.recovery.recovering import Recovered, recovered
 from agentscope.decompilation.running import scores
+from agentscope.decompilation.texts.naive import naive_size
 from agentscope.integers import IntegerNetwork, shapes_of
 from agentscope.language import (
     DECOMPILATION_LIMITS,

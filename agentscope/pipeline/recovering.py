@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from agentscope import language, rollouts
-from agentscope.decompilation.exact import exact_integers
-from agentscope.decompilation.recovering import recovered
+from agentscope.decompilation.recovery.exact import exact_integers
+from agentscope.decompilation.recovery.recovering import recovered
 from agentscope.errors import BadOption
 from agentscope.integers import IntegerNetwork
 from agentscope.language import header_for, write_header

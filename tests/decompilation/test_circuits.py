@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from agentscope.decompilation.circuits import circuit_of
+from agentscope.decompilation.recovery.circuits import circuit_of
 from agentscope.decompilation.running import scores
 from agentscope.errors import BadOption
 from agentscope.integers import IntegerNetwork, Stage

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentscope.decompilation.conditions import condition_of, minimal_sets
-from agentscope.decompilation.naming import Names
-from agentscope.decompilation.sources import Source
-from agentscope.decompilation.terms import Field
+from agentscope.decompilation.texts.conditions import condition_of, minimal_sets
+from agentscope.decompilation.texts.naming import Names
+from agentscope.decompilation.texts.sources import Source
+from agentscope.decompilation.texts.terms import Field
 from agentscope.integers import read_plan
 from agentscope.language import vocabulary_of
 from tests.decompilation.shown_worlds import ShownWorld

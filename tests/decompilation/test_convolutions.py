@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agentscope.decompilation.convolutions import as_slide, find_convolution, tied_weights
+from agentscope.decompilation.recovery.convolutions import as_slide, find_convolution, tied_weights
 from agentscope.decompilation.running import scores
 from agentscope.errors import BadOption
 from benchmarks.known_programs import exact_of, planes_of, written_out

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentscope.decompilation.deciding import Split, decided, rules_of, tree_of
+from agentscope.decompilation.recovery.deciding import Split, decided, rules_of, tree_of
 
 EVERY = np.array([[(i >> bit) & 1 for bit in range(4)] for i in range(16)], dtype=bool)
 COSTS = np.full(4, 30.0)

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from agentscope.decompilation.emitting import emit
-from agentscope.decompilation.leaves import LeafText, prove_leaf, prove_leaves
 from agentscope.decompilation.placing import placed_parts
+from agentscope.decompilation.proofs.leaves import LeafText, prove_leaf, prove_leaves
 from agentscope.decompilation.ranges import bounds
+from agentscope.decompilation.texts.emitting import emit
 from agentscope.errors import TextError
 from agentscope.language import DECOMPILATION_LIMITS, header_for, parse, tree
 from tests.decompilation.shown_worlds import PLANS, differing_parts, network_of, random_observations, world_of

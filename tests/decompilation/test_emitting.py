@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentscope.decompilation.emitting import annotated, emit
-from agentscope.decompilation.observing import legend
 from agentscope.decompilation.running import run, scores
+from agentscope.decompilation.texts.emitting import annotated, emit
+from agentscope.decompilation.texts.observing import legend
 from agentscope.errors import SpaceMismatch, UnsupportedAgent
 from agentscope.integers import IntegerNetwork, arrays_of, read_plan
 from agentscope.language import (
@@ -64,8 +64,8 @@ def test_what_is_only_asked_for_beyond_the_walls_computes_nothing_inside():
 
 @pytest.mark.parametrize("name", PLANS)
 def test_weights_in_tables_equal_network(name, monkeypatch):
-    monkeypatch.setattr("agentscope.decompilation.layers.MANY_TERMS", 0)
-    monkeypatch.setattr("agentscope.decompilation.layers.SPARSE", 0)
+    monkeypatch.setattr("agentscope.decompilation.texts.layers.MANY_TERMS", 0)
+    monkeypatch.setattr("agentscope.decompilation.texts.layers.SPARSE", 0)
     observation, highest, plan = PLANS[name]
     check_equal(network_of(plan, observation), highest)
 

@@ -5,9 +5,9 @@ import pytest
 
 from agentscope.agents.drafts import draft_of
 from agentscope.compiling import subject
-from agentscope.decompilation.exact import exact_integers
+from agentscope.decompilation.recovery.exact import exact_integers
+from agentscope.decompilation.recovery.trimming import without_unread
 from agentscope.decompilation.running import scores
-from agentscope.decompilation.trimming import without_unread
 from agentscope.errors import BadOption
 from agentscope.integers import EXACT, IntegerNetwork, Stage
 from agentscope.pipeline import open_agent

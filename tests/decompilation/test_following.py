@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agentscope.decompilation.following import Follower
-from agentscope.decompilation.wide import Columns, Unfollowed, Unknowns
+from agentscope.decompilation.proofs.following import Follower
+from agentscope.decompilation.proofs.wide import Columns, Unfollowed, Unknowns
 from agentscope.language import DECOMPILATION_LIMITS, bind_state, evaluate_functions, parse, with_cells
 from agentscope.pipeline import open_agent
 

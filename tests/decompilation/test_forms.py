@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentscope.decompilation.forms import Form, Forms, atom, key_of
-from agentscope.decompilation.wide import Columns, Unfollowed
+from agentscope.decompilation.proofs.forms import Form, Forms, atom, key_of
+from agentscope.decompilation.proofs.wide import Columns, Unfollowed
 
 ENDS = {"x": (0, 1), "y": (-2, 3), "z": (0, 4)}
 GRID = np.array(list(itertools.product(*(range(low, high + 1) for low, high in ENDS.values())))).T

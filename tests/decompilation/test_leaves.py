@@ -5,13 +5,13 @@ import importlib
 import numpy as np
 import pytest
 
-from agentscope.decompilation.leaves import LeafText, prove_leaf, prove_leaves
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.placing import placed_parts
+from agentscope.decompilation.proofs.leaves import LeafText, prove_leaf, prove_leaves
+from agentscope.decompilation.proofs.unfolding import Unfolding
+from agentscope.decompilation.proofs.wide import Columns
 from agentscope.decompilation.ranges import bounds
 from agentscope.decompilation.running import run
-from agentscope.decompilation.unfolding import Unfolding
-from agentscope.decompilation.wide import Columns
 from agentscope.integers import SEEN, IntegerNetwork, read_plan, shapes_of
 from agentscope.language import DECOMPILATION_LIMITS, Vocabulary, parse
 from agentscope.language.vocabulary import Signature

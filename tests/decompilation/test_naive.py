@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agentscope.decompilation.naive import naive_size, naive_text
 from agentscope.decompilation.running import scores
+from agentscope.decompilation.texts.naive import naive_size, naive_text
 from agentscope.language import DECOMPILATION_LIMITS, bind_state, evaluate, measure_size, parse, with_cells
 from tests.decompilation.shown_worlds import PLANS, network_of, random_observations, world_of
 

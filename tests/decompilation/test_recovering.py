@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agentscope.compiling import subject
-from agentscope.decompilation.looking import looking_text
-from agentscope.decompilation.recovering import recovered
+from agentscope.decompilation.recovery.looking import looking_text
+from agentscope.decompilation.recovery.recovering import recovered
 from agentscope.decompilation.running import run, scores
 from agentscope.language import DECOMPILATION_LIMITS, bind_state, evaluate, evaluate_functions, parse, with_cells
 from benchmarks.known_programs import exact_of, study, used_concepts

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentscope.decompilation.patterns import pattern_of
-from agentscope.decompilation.rolling import Link, boxes_of
+from agentscope.decompilation.recovery.patterns import pattern_of
+from agentscope.decompilation.recovery.rolling import Link, boxes_of
 
 SIZES = ((0, 3), (0, 4))
 

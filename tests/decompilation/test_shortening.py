@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentscope.decompilation.rewriting.shortening import shorten
 from agentscope.decompilation.running import scores
-from agentscope.decompilation.shortening import shorten
 from agentscope.integers import IntegerNetwork, read_plan
 from tests.decompilation.shown_worlds import PLANS, network_of, random_observations
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from agentscope.decompilation.naming import Names, shifted
-from agentscope.decompilation.terms import SHORTEST_RUN, Group, boxes_of, written_sum
+from agentscope.decompilation.texts.naming import Names, shifted
+from agentscope.decompilation.texts.terms import SHORTEST_RUN, Group, boxes_of, written_sum
 from agentscope.language import vocabulary_of
 from tests.decompilation.shown_worlds import ShownWorld
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from agentscope.decompilation.emitting import emit
-from agentscope.decompilation.leaves import LeafText, prove_leaves
 from agentscope.decompilation.placing import placed_parts
+from agentscope.decompilation.proofs.leaves import LeafText, prove_leaves
+from agentscope.decompilation.proofs.turning import _cases, differing_views, is_turned
+from agentscope.decompilation.proofs.wide import Unfollowed
 from agentscope.decompilation.ranges import bounds
 from agentscope.decompilation.running import agents_view
-from agentscope.decompilation.turning import _cases, differing_views, is_turned
-from agentscope.decompilation.wide import Unfollowed
+from agentscope.decompilation.texts.emitting import emit
 from agentscope.integers import SEEN
 from agentscope.language import DECOMPILATION_LIMITS, header_for, parse
 from tests.decompilation.shown_worlds import PLANS, differing_parts, network_of, random_observations, world_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agentscope.decompilation.families import ABOVE, AT_LEAST, Families, Family
-from agentscope.decompilation.patterns import Say
-from agentscope.decompilation.rolling import Box
+from agentscope.decompilation.recovery.families import ABOVE, AT_LEAST, Families, Family
+from agentscope.decompilation.recovery.patterns import Say
+from agentscope.decompilation.recovery.rolling import Box
 from agentscope.integers import SEEN
 
 LETTERS = {1: ("i",), 2: ("r", "c"), 3: ("p", "r", "c")}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from agentscope.decompilation.trimming import trimmed, without_unread
+from agentscope.decompilation.recovery.trimming import trimmed, without_unread
 from agentscope.errors import BadOption
 from agentscope.integers import EXACT, SEEN, IntegerNetwork, Stage, shapes_of
 

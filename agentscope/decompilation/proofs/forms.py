@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agentscope.decompilation.wide import Algebra, Unfollowed, Wide, is_known
+from agentscope.decompilation.proofs.wide import Algebra, Unfollowed, Wide, is_known
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from agentscope.decompilation.ranges import Ranges
-from agentscope.decompilation.rewiring import (
+from agentscope.decompilation.rewriting.rewiring import (
     COUNTED,
     is_plainly_read,
     readings_of,

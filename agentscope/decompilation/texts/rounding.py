@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from agentscope.decompilation.naming import Names
-from agentscope.decompilation.terms import Group
+from agentscope.decompilation.texts.naming import Names
+from agentscope.decompilation.texts.terms import Group
 from agentscope.integers import Stage
 
 LONG = 76  # a sum of more characters stands on a line of its own

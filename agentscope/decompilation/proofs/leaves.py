@@ -18,14 +18,14 @@ import numpy as np
 from jaxtyping import Shaped
 
 from agentscope.contracts import ProgressCallback, no_progress
-from agentscope.decompilation.following import Follower
-from agentscope.decompilation.forms import Forms, key_of
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.placing import PlacedPart, placed_parts
+from agentscope.decompilation.proofs.following import Follower
+from agentscope.decompilation.proofs.forms import Forms, key_of
+from agentscope.decompilation.proofs.readings import Input, LeafText, Readings
+from agentscope.decompilation.proofs.turning import differing_views, is_turned
+from agentscope.decompilation.proofs.wide import Columns, Unfollowed, Unknowns, Wide
 from agentscope.decompilation.ranges import bounds
-from agentscope.decompilation.readings import Input, LeafText, Readings
-from agentscope.decompilation.turning import differing_views, is_turned
-from agentscope.decompilation.wide import Columns, Unfollowed, Unknowns, Wide
 from agentscope.integers import IntegerNetwork
 from agentscope.language import Program, tree
 

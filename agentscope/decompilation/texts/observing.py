@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agentscope.decompilation.naming import COLOURS, DOOR_STATES, OBJECTS
 from agentscope.decompilation.parts import Part
-from agentscope.decompilation.sources import Book, Source, Written, walled
-from agentscope.decompilation.viewing import code_of, ids_at
+from agentscope.decompilation.texts.naming import COLOURS, DOOR_STATES, OBJECTS
+from agentscope.decompilation.texts.sources import Book, Source, Written, walled
+from agentscope.decompilation.texts.viewing import code_of, ids_at
 from agentscope.errors import UnsupportedAgent
 from agentscope.integers import SEEN, IntegerNetwork, Stage, kinds_of
 from agentscope.language import Vocabulary

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Int64
 
-from agentscope.decompilation.naming import Names
 from agentscope.decompilation.parts import Part
+from agentscope.decompilation.texts.naming import Names
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from agentscope.decompilation.circuits import Circuit, Form
-from agentscope.decompilation.patterns import Pattern, pattern_of
-from agentscope.decompilation.rolling import Box, Index, Ranges, boxes_of
+from agentscope.decompilation.recovery.circuits import Circuit, Form
+from agentscope.decompilation.recovery.patterns import Pattern, pattern_of
+from agentscope.decompilation.recovery.rolling import Box, Index, Ranges, boxes_of
 
 AT_LEAST, ABOVE = ">=", ">"  # in the name of a family that is a step or ramp of another one: "number1>=3", "number1>3"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from agentscope.decompilation.circuits import Circuit
-from agentscope.decompilation.combining import Question
-from agentscope.decompilation.deciding import Rule, Split
-from agentscope.decompilation.patterns import Pattern, pattern_of
-from agentscope.decompilation.wording import Wording, add_up
+from agentscope.decompilation.recovery.circuits import Circuit
+from agentscope.decompilation.recovery.combining import Question
+from agentscope.decompilation.recovery.deciding import Rule, Split
+from agentscope.decompilation.recovery.patterns import Pattern, pattern_of
+from agentscope.decompilation.recovery.wording import Wording, add_up
 
 SMALLEST = 3  # questions in a subtree that is worth a function of its own
 Tree = Split | int

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from agentscope.decompilation.forms import atom
 from agentscope.decompilation.placing import PlacedPart
+from agentscope.decompilation.proofs.forms import atom
+from agentscope.decompilation.proofs.unfolding import Unfolding, View, id_at
+from agentscope.decompilation.proofs.wide import Algebra, Unfollowed, Wide
 from agentscope.decompilation.ranges import Ranges
 from agentscope.decompilation.spreads import KINDS, kinds_of_ids
-from agentscope.decompilation.unfolding import Unfolding, View, id_at
-from agentscope.decompilation.wide import Algebra, Unfollowed, Wide
 from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import Program
 

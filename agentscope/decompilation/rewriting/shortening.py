@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Shaped
 
-from agentscope.decompilation import rewrites
 from agentscope.decompilation.ranges import bounds
-from agentscope.decompilation.rewrites import Rule, Seen
+from agentscope.decompilation.rewriting import rewrites
+from agentscope.decompilation.rewriting.rewrites import Rule, Seen
 from agentscope.decompilation.running import run, scores
 from agentscope.integers import IntegerNetwork
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from agentscope.decompilation.naming import Names
-from agentscope.decompilation.terms import Field, groups_of
+from agentscope.decompilation.texts.naming import Names
+from agentscope.decompilation.texts.terms import Field, groups_of
 from agentscope.integers import Stage
 
 MOST_FLAGS = 12

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from agentscope.decompilation.wide import Algebra, Unfollowed, Wide, is_known
+from agentscope.decompilation.proofs.wide import Algebra, Unfollowed, Wide, is_known
 from agentscope.language import tree
 
 Names = dict[str, Wide]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64
 
-from agentscope.decompilation.conditions import condition_of
-from agentscope.decompilation.naming import shifted
 from agentscope.decompilation.parts import MOST_ROWS, Part
 from agentscope.decompilation.ranges import Ranges
-from agentscope.decompilation.rounding import LONG, half_of, halvings, rounded, settled
-from agentscope.decompilation.sources import Book, Source, Written, walled
-from agentscope.decompilation.terms import Field, Group, groups_of, written_sum
+from agentscope.decompilation.texts.conditions import condition_of
+from agentscope.decompilation.texts.naming import shifted
+from agentscope.decompilation.texts.rounding import LONG, half_of, halvings, rounded, settled
+from agentscope.decompilation.texts.sources import Book, Source, Written, walled
+from agentscope.decompilation.texts.terms import Field, Group, groups_of, written_sum
 from agentscope.integers import PATTERN, IntegerNetwork, Stage
 
 MANY_TERMS = 24  # a stage whose units have more terms than this on average is far above the budget

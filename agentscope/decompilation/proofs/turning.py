@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int64
 
-from agentscope.decompilation.following import Follower
-from agentscope.decompilation.forms import Forms, atom, key_of
 from agentscope.decompilation.placing import PlacedPart
-from agentscope.decompilation.readings import Input, LeafText, Readings
+from agentscope.decompilation.proofs.following import Follower
+from agentscope.decompilation.proofs.forms import Forms, atom, key_of
+from agentscope.decompilation.proofs.readings import Input, LeafText, Readings
+from agentscope.decompilation.proofs.wide import Unfollowed, Wide
 from agentscope.decompilation.running import AGENT, agents_view
-from agentscope.decompilation.wide import Unfollowed, Wide
 from agentscope.integers import SEEN, Stage
 
 _HEADINGS = 4

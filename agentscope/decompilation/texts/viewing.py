@@ -7,7 +7,7 @@ from typing import Protocol
 
 from agentscope.decompilation.parts import Part
 from agentscope.decompilation.running import AGENT
-from agentscope.decompilation.sources import Book, Written, edges
+from agentscope.decompilation.texts.sources import Book, Written, edges
 from agentscope.integers import Stage
 
 _KINDS = ("objects", "colours", "states")

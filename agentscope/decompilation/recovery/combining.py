@@ -13,8 +13,8 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Int
 
-from agentscope.decompilation.circuits import Circuit
-from agentscope.decompilation.families import is_formula
+from agentscope.decompilation.recovery.circuits import Circuit
+from agentscope.decompilation.recovery.families import is_formula
 
 MOST_COMBINATIONS = 20_000
 MOST_VALUES = 32  # that a number which is read whole may take

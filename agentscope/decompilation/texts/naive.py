@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agentscope.contracts import InspectableEnv
-from agentscope.decompilation.emitting import function_text, reading_book
-from agentscope.decompilation.rounding import half_of
-from agentscope.decompilation.sources import Book
+from agentscope.decompilation.texts.emitting import function_text, reading_book
+from agentscope.decompilation.texts.rounding import half_of
+from agentscope.decompilation.texts.sources import Book
 from agentscope.integers import PATTERN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import Size, vocabulary_of, with_cells
 from agentscope.language.printing import COLUMNS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from agentscope.decompilation.wide import Algebra, Unfollowed, Wide
+from agentscope.decompilation.proofs.wide import Algebra, Unfollowed, Wide
 from agentscope.integers import PATTERN, SEEN, IntegerNetwork, Stage, shapes_of
 
 MOST_STEPS = 20_000  # numbers that are computed

@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Shaped
 
 from agentscope.contracts import InspectableEnv
-from agentscope.decompilation.asking import Asking, flags_of
-from agentscope.decompilation.circuits import Circuit, circuit_of
-from agentscope.decompilation.combining import Combined, combined
-from agentscope.decompilation.deciding import rules_of, tree_of
-from agentscope.decompilation.families import Families, Family, Rolled, families_of
-from agentscope.decompilation.looking import looking_text
-from agentscope.decompilation.patterns import pattern_of
+from agentscope.decompilation.recovery.asking import Asking, flags_of
+from agentscope.decompilation.recovery.circuits import Circuit, circuit_of
+from agentscope.decompilation.recovery.combining import Combined, combined
+from agentscope.decompilation.recovery.deciding import rules_of, tree_of
+from agentscope.decompilation.recovery.families import Families, Family, Rolled, families_of
+from agentscope.decompilation.recovery.looking import looking_text
+from agentscope.decompilation.recovery.patterns import pattern_of
+from agentscope.decompilation.recovery.wording import Wording, add_up
 from agentscope.decompilation.running import run
-from agentscope.decompilation.wording import Wording, add_up
 from agentscope.integers import SEEN, IntegerNetwork
 from agentscope.language import DECOMPILATION_LIMITS, parse, print_program, vocabulary_of, with_cells
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from agentscope.contracts import InspectableEnv
 from agentscope.decompilation.budgets import sized
-from agentscope.decompilation.layers import is_tabled, layer_of, write_table, write_units
-from agentscope.decompilation.naming import Names
-from agentscope.decompilation.observing import Eye, cells, eye_of, write_reader
 from agentscope.decompilation.parts import Decompilation, Part
 from agentscope.decompilation.ranges import bounds
-from agentscope.decompilation.sources import Book, Source, Written, beside
-from agentscope.decompilation.walls import Walls, walls_of
+from agentscope.decompilation.texts.layers import is_tabled, layer_of, write_table, write_units
+from agentscope.decompilation.texts.naming import Names
+from agentscope.decompilation.texts.observing import Eye, cells, eye_of, write_reader
+from agentscope.decompilation.texts.sources import Book, Source, Written, beside
+from agentscope.decompilation.texts.walls import Walls, walls_of
 from agentscope.errors import SpaceMismatch
 from agentscope.integers import SEEN, IntegerNetwork, Stage, shapes_of
 from agentscope.language import (

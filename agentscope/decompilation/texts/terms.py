@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from agentscope.decompilation.naming import Names, shifted
-from agentscope.decompilation.sources import Source
+from agentscope.decompilation.texts.naming import Names, shifted
+from agentscope.decompilation.texts.sources import Source
 
 SHORTEST_RUN = 3  # equal weights in a row that are written as a loop
 _LONGEST_BRACKET = 36

@@ -1,0 +1,1 @@
+"""Programs read back out of networks that are programs in disguise, and convolutions hidden in dense layers."""

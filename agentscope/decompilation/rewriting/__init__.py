@@ -1,0 +1,1 @@
+"""Exact rewrites of integer networks: fewer numbers, the same scores."""
