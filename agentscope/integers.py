@@ -24,6 +24,7 @@ SEEN = "seen"  # the source that every network starts from: the observation
 SCORES = "scores"  # the last stage
 EXACT = 2**24  # float32 holds every whole number below it, so that sums there do not depend on their order
 WEIGHING = ("dense", "slide", "match", "around")  # kinds with weights
+CODING = ("whole", "plane", "codes", "flags", "planes", "lookup")  # kinds that hold the input in another code
 _SETTINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType({  # (needed, allowed)
     "whole": ((), ()),
     "plane": (("index",), ()),

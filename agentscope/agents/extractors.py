@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from agentscope.agents.grids import AGENT, centred_windows
 from agentscope.agents.stages import finished, rearranged, weighed
-from agentscope.integers import SCORES, SEEN, arrays_of, read_plan, shapes_of
+from agentscope.integers import CODING, SCORES, SEEN, arrays_of, read_plan, shapes_of
 
 NamedLayer = tuple[str, nn.Module, tuple[str, ...]]
 
@@ -241,6 +241,7 @@ class QuantisedExtractor(BaseFeaturesExtractor):
         super().__init__(observation_space, int(np.prod(shapes[stages[-1].name])))
         self.stages, self.shapes = stages, shapes
         self.outputs = nn.ModuleList(nn.Identity() for _ in stages)
+        self.coded = frozenset(stage.name for stage in stages if stage.kind in CODING)
         for name, shape in arrays_of(self.stages, tuple(observation_space.shape)).items():
             self.register_buffer(name.replace(".", "__"), torch.zeros(shape))
 

@@ -75,12 +75,13 @@ class SB3Network:
         low = self.spec.observation.low
         first = np.zeros((), np.int64) if low is None else np.zeros(low.shape, low.dtype)
         _, found = self.passes.run(first[None], names, {})
+        coded = getattr(self.pathway.extractor, "coded", ("cells",))
         return tuple(
             Layer(
                 name,
                 found[name].shape[1:],
                 axis if len(axis) == found[name].ndim - 1 else ("",) * (found[name].ndim - 1),
-                isinstance(module, torch.nn.Embedding | torch.nn.Identity) and name == "cells",
+                isinstance(module, torch.nn.Embedding | torch.nn.Identity) and name in coded,
             )
             for name, module, axis in self.pathway.layers
         )

@@ -113,3 +113,12 @@ def test_the_spaces_are_those_of_the_original() -> None:
     _, network, _ = made("board", 0)
     assert isinstance(network.policy.observation_space, gymnasium.spaces.Box)
     assert network.policy.observation_space.shape == (2, 4, 3)
+
+
+def test_stages_that_only_hold_the_input_in_another_code_are_marked() -> None:
+    """A swap or an erasure there would be an edit of the input, and codes are no numbers to add to."""
+    _, network, _ = made("view", 0)
+    assert {layer.name: layer.coded for layer in network.layers} == {"codes": True, "rows": True, "scores": False}
+    _, network, _ = made("board", 0)
+    coded = {layer.name for layer in network.layers if layer.coded}
+    assert coded == {"board", "falling"}
