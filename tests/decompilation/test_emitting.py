@@ -111,7 +111,9 @@ def test_counting_a_column_is_a_loop():
     arrays = {"heights.weight": weight, "heights.bias": np.array([2]), "heights.outside": np.zeros(6, np.int64),
               "scores.weight": np.ones((1, 1, 1), np.int64), "scores.bias": np.zeros(1, np.int64)}  # fmt: skip
     network = IntegerNetwork(stages, arrays, (1, 6, 4))
-    made = emitted(network, names={"heights[0]": "filled"}, why={"heights[0]": "erasure and interchange agree"})
+    made = emitted(
+        network, names={"heights[0]": "filled"}, why={"heights[0]": "carries filled: erasure and interchange agree"}
+    )
     assert (
         body_of(made.text, "filled") == "return max(sum(cell(r + 1, c) for r in range(5)) - 3 * cell(0, c + 1) + 2, 0)"
     )
@@ -120,7 +122,7 @@ def test_counting_a_column_is_a_loop():
     assert (part.inputs, part.weights, part.largest_weight, part.nonlinearities) == (6, 2, 3, 1)
     assert part.operations == 8, "four sums of the loop, minus, times, plus and the clamp"
     assert part.rows == 2**6 and part.in_budget and (part.low, part.high) == (0, 7)
-    assert "called so because erasure and interchange agree" in made.text
+    assert "called so because it carries filled: erasure and interchange agree" in made.text
     check_equal(network, 1)
 
 
@@ -257,3 +259,11 @@ def test_rows_of_a_table_are_told_by_what_stands_there():
     rows = np.zeros((84, 1), np.int64)
     rows[[36, 83]] = 1
     assert legend(coloured, rows) == "rows that are not all 0: 36 green key, 83 colour 6 object 11"
+
+
+def test_a_unit_without_a_name_is_described():
+    observation, highest, plan = PLANS["dense"]
+    network = network_of(plan, observation, 1)
+    why = {"hidden[2]": "named candidate: seen(0, 1) == 1 (R2 0.90)"}
+    made = emit(network, world_of(network, highest), header=HEADER, why=why)
+    assert "# named candidate: seen(0, 1) == 1 (R2 0.90)" in made.text and "called so" not in made.text

@@ -48,7 +48,7 @@ def emit(
 
     Args:
         names: by unit, e.g. "hidden_1[3]", names that evidence speaks for; other units have their stage's and number.
-        why: by unit, what evidence speaks for its name.
+        why: by unit, what evidence speaks for its name ("carries height: ..."), or what describes it best.
         effects: by function, "hidden_1[3]" or stage: the share of decisions that change without it.
     Raises:
         UnsupportedAgent: no concept of the environment shows what the network observes.
@@ -115,12 +115,18 @@ def annotated(decompilation: Decompilation, effects: Mapping[str, float]) -> Dec
 
 
 def _why(part: Part, names: Mapping[str, str], why: Mapping[str, str]) -> str:
-    """What evidence says of the units of a function; of units in a table also what they would be called."""
-    keys = [f"{part.stage}[{unit}]" for unit in part.units]
-    if len(keys) == 1:
-        return f"called so because {why[keys[0]]}" if keys[0] in why else ""
-    told = [f"unit {unit} is {names[key]}" for unit, key in zip(part.units, keys, strict=True) if key in names]
-    return ", ".join(told)
+    """What evidence says of the units of a function, a line each: why they are called so, or what describes them."""
+    told = []
+    for unit in part.units:
+        key = f"{part.stage}[{unit}]"
+        which = f"unit {unit}: " if len(part.units) > 1 else ""
+        if key in names and len(part.units) > 1:
+            which = f"unit {unit} is {names[key]}: "
+        if key in why:
+            told.append(which + (f"called so because it {why[key]}" if key in names else why[key]))
+        elif key in names and which:
+            told.append(which.rstrip(": "))
+    return "\n".join(told)
 
 
 def _written(network: IntegerNetwork, vocabulary: Vocabulary, names: Mapping[str, str]) -> Book:
