@@ -70,7 +70,7 @@ def test_weights_in_tables_equal_network(name, monkeypatch):
     check_equal(network_of(plan, observation), highest)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(PLANS)), st.integers(0, 10**6), st.floats(0.1, 1), st.sampled_from([1, 3, 40]))
 def test_any_network_is_equalled(name, seed, density, top):
     observation, highest, plan = PLANS[name]

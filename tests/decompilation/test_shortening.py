@@ -34,7 +34,7 @@ def shortened(network, observations=None, *, reachable=False, high=1):
 
 
 @pytest.mark.parametrize("name", PLANS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), density=st.floats(0.05, 1), top=st.sampled_from([1, 2, 4]))
 def test_scores_stay(name, seed, density, top):
     observation, highest, plan = PLANS[name]
