@@ -280,7 +280,7 @@ def decompile(
             progress=progress,
         )
     report = reports.write_decompilation(
-        folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files
+        folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files, found.timings
     )
     folder.append_log([_command(context), *session.log])
     if as_json:

@@ -42,11 +42,13 @@ class Decompiled:
     Attributes:
         block: as it stands in report.json; files: contents by name.
         equal: whether text and simplified network are equal everywhere that was looked.
+        timings: seconds of each stage.
     """
 
     block: Mapping[str, Any]
     files: Mapping[str, bytes]
     equal: bool
+    timings: Mapping[str, float]
 
 
 @in_one_thread
@@ -91,7 +93,7 @@ def decompile_agent(
     main = block[points[0]]
     block |= {"program": main["program"], "equality": main["equality"]}
     equal = all(block[name]["equality"]["equal"] for name in points)
-    return Decompiled(block, files, equal)
+    return Decompiled(block, files, equal, run.timings)
 
 
 def _decompiled(

@@ -74,16 +74,23 @@ def write_comparison(folder: RunFolder, start: Report, comparison: Comparison) -
 
 
 def write_decompilation(
-    folder: RunFolder, start: Report, block: Mapping[str, Any], files: Mapping[str, bytes]
+    folder: RunFolder,
+    start: Report,
+    block: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    timings: Mapping[str, float],
 ) -> Report:
     """The decompilation, entered into the folder's report, or into `start` where there is none yet.
 
     Args:
-        files: simplified networks and their texts, by name.
+        files: simplified networks and their texts, by name; timings: seconds of the verb's stages.
     """
     for name, content in files.items():
         folder.write_bytes(name, content)
-    return _finish(folder, with_decompilation(folder.report or start, block))
+    report = with_decompilation(folder.report or start, block)
+    seconds = {f"decompile: {stage}": value for stage, value in timings.items()}
+    kept = {stage: value for stage, value in report["timings"].items() if not stage.startswith("decompile: ")}
+    return _finish(folder, finished({**report, "timings": kept | seconds}))
 
 
 def decompile_document(report: Report) -> dict[str, Any]:
