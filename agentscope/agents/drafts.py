@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -210,8 +210,3 @@ def fresh_draft(
                 arrays[f"{source}.weight"] *= _BESIDE_COUNTS
             arrays[f"{stage.name}.everywhere"] /= _BESIDE_COUNTS
     return Draft(tuple(stages), arrays, activation, observation)
-
-
-def retied(draft: Draft, arrays: Mapping[str, np.ndarray]) -> Draft:
-    """The same stages with other weights."""
-    return replace(draft, arrays={**draft.arrays, **arrays})

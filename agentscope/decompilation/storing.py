@@ -26,11 +26,6 @@ def part_to_json(part: Part) -> dict[str, Any]:
     return {**row, "units": list(part.units), "ranges": [list(ends) for ends in part.ranges], "calls": list(part.calls)}
 
 
-def parts_to_json(parts: tuple[Part, ...]) -> list[dict[str, Any]]:
-    """All parts of a text, in its order."""
-    return [part_to_json(part) for part in parts]
-
-
 def parts_from_json(rows: Any) -> tuple[Part, ...]:
     """The parts that rows of a report speak of; what they may say besides is left.
 

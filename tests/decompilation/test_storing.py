@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agentscope.decompilation.parts import Part
-from agentscope.decompilation.storing import MOST_PARTS, parts_from_json, parts_to_json
+from agentscope.decompilation.storing import MOST_PARTS, part_to_json, parts_from_json
 from agentscope.errors import RefusedFile
 
 PARTS = (
@@ -16,8 +16,13 @@ PARTS = (
 )
 
 
+def rows_of(parts):
+    """The functions of a text as a report holds them."""
+    return [part_to_json(part) for part in parts]
+
+
 def test_what_is_written_is_read_back():
-    assert parts_from_json(json.loads(json.dumps(parts_to_json(PARTS)))) == PARTS
+    assert parts_from_json(json.loads(json.dumps(rows_of(PARTS)))) == PARTS
 
 
 def test_other_keys_are_left_and_figures_may_be_missing():
@@ -37,7 +42,7 @@ def test_other_keys_are_left_and_figures_may_be_missing():
     ],
 )  # fmt: skip
 def test_a_row_that_is_no_part_is_refused(key, value):
-    rows = parts_to_json(PARTS)
+    rows = rows_of(PARTS)
     rows[1][key] = value
     with pytest.raises(RefusedFile, match=f"Row 1 of the report's functions has a '{key}'"):
         parts_from_json(rows)
@@ -50,4 +55,4 @@ def test_lists_that_are_none_are_refused():
     with pytest.raises(RefusedFile, match=r"Row 0 .* needs name"):
         parts_from_json([["name"]])
     with pytest.raises(RefusedFile, match="'cell' twice"):
-        parts_from_json(parts_to_json((PARTS[0], replace(PARTS[1], name="cell"))))
+        parts_from_json(rows_of((PARTS[0], replace(PARTS[1], name="cell"))))
