@@ -34,7 +34,7 @@ def verify_run(
     """
     report = reports.read_report(folder)
     block = report["decompilation"] or {}
-    points = [name for name in FILES if block.get(name)]
+    points = [name for name in FILES if isinstance(block.get(name), dict)]
     if not points:
         raise RunFolderMismatch(
             f"{reports.plain_text(folder)} holds no decompilation. Make one with `agentscope decompile AGENT`."
@@ -55,7 +55,7 @@ def _run_again(folder: Path, env: InspectableEnv) -> dict[str, Any]:
     if everything is None:
         raise RefusedFile(f"{RECOVERED} was made where all states can be listed, which {env.id} does not do.")
     seeing = language.with_cells(env)
-    text = _read(folder / RECOVERED).decode("utf-8", errors="strict")
+    text = _read_text(folder / RECOVERED)
     program = language.parse(text, language.vocabulary_of(seeing), language.DECOMPILATION_LIMITS)
     chosen = language.evaluate(program, language.bind_state(seeing), everything.states).actions
     network = load_network(folder / FILES["close"][0], name="close")
@@ -68,7 +68,7 @@ def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run:
     from agentscope.agents.deploying import integers_of
 
     zip_path, text_path = (folder / file for file in FILES[name])
-    content, text = _read(zip_path), _read(text_path).decode("utf-8", errors="strict")
+    content, text = _read(zip_path), _read_text(text_path)
     sha256 = hashlib.sha256(content).hexdigest()
     header = language.read_header(text)
     said = (point.get("sha256"), None if header is None else header.network)
@@ -83,7 +83,9 @@ def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run:
     integers = integers_of(network)
     ranges = decompilation.refuse_inexact(integers, *observation_bounds(agent))
     program = language.parse(text, language.vocabulary_of(language.with_cells(env)), language.DECOMPILATION_LIMITS)
-    parts = decompilation.parts_from_json(point.get("program", {}).get("functions"))
+    said_of_text = point.get("program")
+    rows_of_parts = said_of_text.get("functions") if isinstance(said_of_text, dict) else None
+    parts = decompilation.parts_from_json(rows_of_parts)
     policies = {"strategy": NetworkPolicy(network, env)}
     proof = verification.proof_states(env, policies, run.streams, at_least=states, max_steps=run.budget.steps,
                                       progress=run.progress)  # fmt: skip
@@ -100,3 +102,10 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise RefusedFile(f"{path.name} is missing from the run folder: run `agentscope decompile` again.")
     return read_bytes(path, MAX_FILE, path.name)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return _read(path).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise RefusedFile(f"{path.name} is not UTF-8 text ({problem.reason}).") from None

@@ -138,6 +138,8 @@ def test_a_text_with_another_number_is_found_out(copied: Path) -> None:
         (lambda folder: (folder / "simplified.zip").write_bytes(b"PK"), "another network"),
         (lambda folder: (folder / "decompiled.py").write_text("import os\n"), "another network"),
         (lambda folder: (folder / "report.json").unlink(), "no report.json"),
+        (lambda folder: (folder / "decompiled.py").write_bytes(b"\xff\xfe"), "not UTF-8"),
+        (lambda folder: (folder / "recovered.py").write_bytes(b"\xff"), "not UTF-8"),
     ],
 )
 def test_a_spoiled_folder_is_refused_in_one_line(copied: Path, spoil: object, said: str) -> None:
@@ -152,6 +154,15 @@ def test_functions_of_a_strange_report_are_checked(copied: Path) -> None:
     (copied / "report.json").write_text(json.dumps(report), encoding="utf-8")
     found = call("decompile", "--verify", str(copied))
     assert found.exit_code == 2 and found.output.count("\n") == 1
+
+
+def test_points_of_another_shape_are_refused(copied: Path) -> None:
+    report = json.loads((copied / "report.json").read_text(encoding="utf-8"))
+    report["decompilation"]["close"]["program"] = "none"
+    report["decompilation"]["small"] = [1]
+    (copied / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    found = call("decompile", "--verify", str(copied))
+    assert found.exit_code == 2 and "lists no functions" in found.output and found.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [(), (AGENT, "--verify", "x"), (AGENT, "--point", "middle")])
