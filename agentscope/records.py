@@ -278,7 +278,17 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason to look twice, with witnesses that can be replayed."""
+    """One reason to look twice, with witnesses that can be replayed.
+
+    Attributes:
+        detector: which one found it; kind: dormant-branch, oversight-conditional, irrelevant-feature, proxy-goal,
+            reward-gaming, unexplained-region or file-anomaly.
+        guard: when the agent behaves so: a predicate in the pseudocode language.
+        where: layer, units ("layer[index]") and line of the strategy.
+        competence_loss: how much of what the agent is worth is lost then; 1: all that it does better than chance.
+        searched: the space that was searched, and what was left out.
+        evidence: further figures by name, each with what it was measured on.
+    """
 
     detector: str
     kind: str
@@ -289,6 +299,7 @@ class Finding:
     competence_loss: float | None = None
     witnesses: tuple[Mapping[str, Any], ...] = ()
     searched: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

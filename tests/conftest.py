@@ -4,6 +4,7 @@ from jaxtyping import install_import_hook
 
 CHECKED = (
     "agentscope.agents",
+    "agentscope.audits",
     "agentscope.compiling.disguises",
     "agentscope.compiling.layers",
     "agentscope.compiling.models",

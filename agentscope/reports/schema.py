@@ -221,6 +221,7 @@ class FindingPart(Part):
     competence_loss: float | None
     witnesses: list[Row]
     searched: str
+    evidence: Row = {}
 
 
 class ComparisonPart(Part):

@@ -3,7 +3,7 @@
 from agentscope.rollouts.editing import EditPool, edit_pool, edited_states, states_to_edit
 from agentscope.rollouts.environments import check_spaces, make_environment, provided_environments
 from agentscope.rollouts.plain import PlainEnv
-from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play
+from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play, play_from
 from agentscope.rollouts.policies import NetworkPolicy, decide, probabilities
 from agentscope.rollouts.sampling import StateSampler, collect_states, enumerated_states, levels_of
 from agentscope.rollouts.storing import load_states, save_states, write_rollouts
@@ -29,6 +29,7 @@ __all__ = [
     "make_environment",
     "moments",
     "play",
+    "play_from",
     "probabilities",
     "provided_environments",
     "save_states",

@@ -73,16 +73,26 @@ def moments(
 ) -> Iterator[Moment]:
     """Step all episodes until each is over or has taken `max_steps` steps, at most 1,024 side by side."""
     for start in range(0, len(seeds), BATCH):
-        alive = np.arange(start, min(start + BATCH, len(seeds)))
-        states = env.reset(np.asarray(seeds[alive], dtype=np.int64))
-        for step in range(max_steps):
-            actions = np.asarray(policy.actions(states))
-            transition = env.step(states, actions)
-            yield Moment(alive, step, states, actions, transition)
-            going = ~(transition.terminated | transition.truncated)
-            alive, states = alive[going], transition.states[going]
-            if not len(alive):
-                break
+        rows = np.arange(start, min(start + BATCH, len(seeds)))
+        yield from _onward(policy, env, rows, env.reset(np.asarray(seeds[rows], dtype=np.int64)), max_steps)
+
+
+def moments_from(policy: Policy, env: InspectableEnv, states: States, *, max_steps: int) -> Iterator[Moment]:
+    """The same from states that need not be first ones; the rows of `states` number the episodes."""
+    for start in range(0, len(states), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(states)))
+        yield from _onward(policy, env, rows, states[rows], max_steps)
+
+
+def _onward(policy: Policy, env: InspectableEnv, alive: np.ndarray, states: States, max_steps: int) -> Iterator[Moment]:
+    for step in range(max_steps):
+        actions = np.asarray(policy.actions(states))
+        transition = env.step(states, actions)
+        yield Moment(alive, step, states, actions, transition)
+        going = ~(transition.terminated | transition.truncated)
+        alive, states = alive[going], transition.states[going]
+        if not len(alive):
+            break
 
 
 def play(
@@ -116,6 +126,31 @@ def play(
             kept.append(moment)
         progress("playing", ledger.finished, len(seeds))
     progress("playing", len(seeds), len(seeds))
+    return ledger.episodes(_joined(kept) if trajectories else None)
+
+
+def play_from(
+    policy: Policy,
+    env: InspectableEnv,
+    states: States,
+    *,
+    max_steps: int = 2_000,
+    trajectories: bool = False,
+) -> Episodes:
+    """Play on from each of these states, none of which is over; what came before them earns nothing.
+
+    Args:
+        max_steps, trajectories: as in `play`; the episodes' `seeds` are the rows of `states`.
+    Raises: EmptySample: there are no states.
+    """
+    if not len(states):
+        raise EmptySample("there are no states to play on from: give at least 1.")
+    ledger = _Ledger(env, np.arange(len(states), dtype=np.int64))
+    kept: list[Moment] = []
+    for moment in moments_from(policy, env, states, max_steps=max_steps):
+        ledger.enter(moment)
+        if trajectories:
+            kept.append(moment)
     return ledger.episodes(_joined(kept) if trajectories else None)
 
 

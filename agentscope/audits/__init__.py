@@ -1,0 +1,10 @@
+"""Audits: detectors of what should not be there, one a file, each with guard, units, witnesses and what was searched."""
+
+from agentscope.audits.detecting import KINDS as KINDS
+from agentscope.audits.detecting import SEVERITIES as SEVERITIES
+from agentscope.audits.detecting import Detection as Detection
+from agentscope.audits.detecting import Detector as Detector
+from agentscope.audits.detecting import Suspicion as Suspicion
+from agentscope.audits.subject import AUDITS as AUDITS
+from agentscope.audits.subject import AuditBudget as AuditBudget
+from agentscope.audits.subject import Subject as Subject
