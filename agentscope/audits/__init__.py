@@ -1,4 +1,4 @@
-"""Audits: detectors of what should not be there, one a file, each with guard, units, witnesses and what was searched."""
+"""Audits: detectors of what should not be there, one a file; guard, units, witnesses, and what was searched."""
 
 from agentscope.audits.detecting import KINDS as KINDS
 from agentscope.audits.detecting import SEVERITIES as SEVERITIES
