@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentscope.cli_audit import audit
+from agentscope.cli_options import (
+    AGENT_HELP,
+    agent_options,
+    agent_options_optional,
+    command_line,
+    print_options,
+    run_options,
+)
 from agentscope.cli_session import ErrorsInOneLine, Session, environment_arguments, read_program
 
 if TYPE_CHECKING:
     from agentscope.pipeline import OpenAgent
     from agentscope.records import Budget
     from agentscope.reports import RunFolder
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-AGENT_HELP = "AGENT is a shipped name (see `agentscope agents`), a folder with card.toml, or an SB3 zip with --env."
-
-
-def stacked(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Several click decorators as one, in the order in which --help lists them."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-environment_options = stacked(
-    click.option("--env", "env_id", metavar="MODULE:ID", help="Environment of an SB3 zip, e.g. gymnasium:CartPole-v1."),
-    click.option("--env-kwargs", multiple=True, metavar="K:V", help="Argument of the environment; may be repeated."),
-    click.option("--concepts", type=click.Path(dir_okay=False), metavar="FILE", help="Your own concepts, as TOML."),
-    click.option("--vecnormalize", type=click.Path(dir_okay=False), metavar="FILE", help="Statistics of VecNormalize."),
-    click.option("--trust", is_flag=True, help="Load the zip by SB3's own loader, which RUNS code from the file."),
-)
-agent_options = stacked(click.argument("agent"), environment_options)
-agent_options_optional = stacked(click.argument("agent", required=False), environment_options)
-run_options = stacked(
-    click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of all draws."),
-    click.option("--budget", "budget_name", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
-                 help="How much work, in counts of episodes and updates."),
-    click.option("--out", type=click.Path(file_okay=False), metavar="DIR",
-                 help="Run folder  [default: runs/<name>-<first 8 of the agent's sha256>]"),
-)  # fmt: skip
-print_options = stacked(
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output."),
-    click.option("--quiet", is_flag=True, help="No progress on standard error."),
-)
 
 
 @click.group(cls=ErrorsInOneLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,6 +34,9 @@ def main(context: click.Context) -> None:
     refused file.
     """
     context.obj = Session()
+
+
+main.add_command(audit)
 
 
 @main.command()
@@ -129,9 +104,9 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
     opened, folder, budget = _open(session, options)
     with session.watch() as progress:
         inspection = pipeline.inspect_agent(opened, budget, seed=seed, progress=progress)
-    report = reports.build_report(inspection, command=_command(context))
+    report = reports.build_report(inspection, command=command_line(context))
     report = reports.write_inspection(folder, report, inspection)
-    folder.append_log([_command(context), *session.log])
+    folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(report)
     else:
@@ -163,7 +138,7 @@ def probe(
     start = _start(context, opened, seed=seed, budget=budget)
     pictures, files = block.get("pictures", ()), block.get("files", {})
     report = reports.write_primitives(folder, start, block["primitives"], pictures=pictures, files=files)
-    folder.append_log([_command(context), *session.log])
+    folder.append_log([command_line(context), *session.log])
     document = reports.probe_document(report, block["primitives"], block.get("probes", {}))
     if as_json:
         session.print_json(document)
@@ -201,7 +176,7 @@ def compare(
     with session.watch() as progress:
         comparison = pipeline.compare_agent(opened, text, Path(strategy).name, budget, seed=seed, progress=progress)
     report = reports.write_comparison(folder, _start(context, opened, seed=seed, budget=budget), comparison)
-    folder.append_log([_command(context), *session.log])
+    folder.append_log([command_line(context), *session.log])
     document = reports.compare_document(report, comparison)
     if as_json:
         session.print_json(document)
@@ -282,7 +257,7 @@ def decompile(
     report = reports.write_decompilation(
         folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files, found.timings
     )
-    folder.append_log([_command(context), *session.log])
+    folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(reports.decompile_document(report))
     else:
@@ -340,29 +315,13 @@ def _start(context: click.Context, opened: OpenAgent, *, seed: int, budget: Budg
     """The report that a verb starts from where the folder has none yet."""
     from agentscope import reports
 
-    run = reports.run_record(_command(context), seed=seed, budget=budget.name)
+    run = reports.run_record(command_line(context), seed=seed, budget=budget.name)
     agent = reports.agent_record(opened.network, name=opened.name)
     environment = reports.environment_record(
         opened.env, env_id=opened.env_id, env_kwargs=opened.env_kwargs or {},
         concepts_file=getattr(opened, "own_concepts", None),
     )  # fmt: skip
     return reports.empty_report(run, agent, environment)
-
-
-def _command(context: click.Context) -> str:
-    """Verb and flags as typed, path values replaced by names; where and how to print is left out."""
-    words = [str(context.info_name)]
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        typed = source is click.core.ParameterSource.COMMANDLINE
-        if not typed or parameter.name in ("out", "as_json", "quiet"):
-            continue
-        value = context.params[str(parameter.name)]
-        for item in value if isinstance(value, tuple) else (value,):
-            shown = str(item) if parameter.name in ("env_id", "env_kwargs") else Path(str(item)).name
-            flag = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
-            words += flag if item is True else [*flag, shown]
-    return " ".join(words)
 
 
 def _print_rows(session: Session, title: str, rows: list[dict[str, Any]]) -> None:

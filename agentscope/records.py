@@ -284,6 +284,8 @@ class Finding:
         detector: which one found it; kind: dormant-branch, oversight-conditional, irrelevant-feature, proxy-goal,
             reward-gaming, unexplained-region or file-anomaly.
         guard: when the agent behaves so: a predicate in the pseudocode language.
+        otherwise: what it does then, a statement of that language, e.g. "return west"; "" if no one action.
+        score: from 0 (nothing) to 1 (certain), for ranking agents by one kind; None where nothing was scored.
         where: layer, units ("layer[index]") and line of the strategy.
         competence_loss: how much of what the agent is worth is lost then; 1: all that it does better than chance.
         searched: the space that was searched, and what was left out.
@@ -300,6 +302,8 @@ class Finding:
     witnesses: tuple[Mapping[str, Any], ...] = ()
     searched: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    otherwise: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agentscope.pipeline.auditing import Audit as Audit
+    from agentscope.pipeline.auditing import audit_agent as audit_agent
     from agentscope.pipeline.checking import check_file as check_file
     from agentscope.pipeline.comparing import compare_agent as compare_agent
     from agentscope.pipeline.decompiling import decompile_agent as decompile_agent
@@ -23,8 +25,16 @@ if TYPE_CHECKING:
     from agentscope.pipeline.opening import open_agent as open_agent
     from agentscope.pipeline.probing import probe_agent as probe_agent
     from agentscope.pipeline.reproving import verify_run as verify_run
+    from agentscope.pipeline.surveying import Audited as Audited
+    from agentscope.pipeline.surveying import AuditOrder as AuditOrder
+    from agentscope.pipeline.surveying import audit_order as audit_order
+    from agentscope.pipeline.surveying import audit_orders as audit_orders
+    from agentscope.pipeline.surveying import replay_findings as replay_findings
+    from agentscope.pipeline.witnessing import replay_witness as replay_witness
 
 _HOMES = {
+    "Audit": "auditing",
+    "audit_agent": "auditing",
     "check_file": "checking",
     "compare_agent": "comparing",
     "decompile_agent": "decompiling",
@@ -39,6 +49,12 @@ _HOMES = {
     "open_agent": "opening",
     "probe_agent": "probing",
     "verify_run": "reproving",
+    "Audited": "surveying",
+    "AuditOrder": "surveying",
+    "audit_order": "surveying",
+    "audit_orders": "surveying",
+    "replay_findings": "surveying",
+    "replay_witness": "witnessing",
 }
 
 

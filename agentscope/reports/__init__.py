@@ -7,19 +7,23 @@ from agentscope.reports.building import (
     empty_report,
     environment_record,
     run_record,
+    with_audit,
     with_comparison,
     with_pictures,
     with_primitives,
 )
+from agentscope.reports.findings import findings_document, read_findings
 from agentscope.reports.gist import write_gist
 from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, default_folder, printed, read_report
 from agentscope.reports.sanitising import plain_text, to_plain
-from agentscope.reports.schema import SCHEMA
+from agentscope.reports.schema import FINDINGS_SCHEMA, SCHEMA
 from agentscope.reports.writing import (
+    audit_document,
     compare_document,
     decompile_document,
     probe_document,
+    write_audit,
     write_comparison,
     write_decompilation,
     write_inspection,
@@ -27,9 +31,11 @@ from agentscope.reports.writing import (
 )
 
 __all__ = [
+    "FINDINGS_SCHEMA",
     "SCHEMA",
     "RunFolder",
     "agent_record",
+    "audit_document",
     "build_report",
     "compare_document",
     "comparison_document",
@@ -37,16 +43,20 @@ __all__ = [
     "default_folder",
     "empty_report",
     "environment_record",
+    "findings_document",
     "plain_text",
     "printed",
     "probe_document",
+    "read_findings",
     "read_report",
     "report_page",
     "run_record",
     "to_plain",
+    "with_audit",
     "with_comparison",
     "with_pictures",
     "with_primitives",
+    "write_audit",
     "write_comparison",
     "write_decompilation",
     "write_gist",

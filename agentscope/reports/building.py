@@ -9,13 +9,14 @@ from typing import Any
 
 from agentscope.contracts import OPTIONAL, InspectableEnv, Network, provides
 from agentscope.language import ConceptFile
-from agentscope.records import Ceiling, Comparison, Fidelity, Inspection, Primitive, Strategy
+from agentscope.records import Ceiling, Comparison, Fidelity, Finding, Inspection, Primitive, Strategy
 from agentscope.reports.gist import write_gist
 from agentscope.reports.reasons import with_reasons
 from agentscope.reports.sanitising import Json, to_plain
 from agentscope.reports.schema import SCHEMA, validated
 
 VERSIONED = ("agentscope-rl", "gymnasium", "numpy", "sb3-contrib", "scikit-learn", "stable-baselines3", "torch")
+LOADER = "loader"  # the detector of what `inspect` and `check` find in the file itself
 Report = dict[str, Any]
 
 
@@ -73,7 +74,7 @@ def empty_report(run: Mapping[str, Any], agent: Mapping[str, Any], environment: 
         "gist": [],
         **dict.fromkeys(("vocabulary", "primitives", "groups", "pictures")),
         **dict.fromkeys(("strategy", "fidelity", "noise_floor", "residual")),
-        **dict.fromkeys(("levels", "decompilation", "findings")),
+        **dict.fromkeys(("levels", "decompilation", "audit", "findings")),
         "comparisons": [],
         "why": {},
         "timings": {},
@@ -148,6 +149,22 @@ def with_decompilation(report: Report, block: Mapping[str, Any]) -> Report:
         levels.append({"level": 3, "set": "network", "states": network["states"], "agreement": network["agreement"],
                        "low": network["low"], "high": network["high"]})  # fmt: skip
     return finished({**report, "decompilation": dict(block), "levels": levels or report["levels"], "why": why})
+
+
+def with_audit(report: Report, block: Mapping[str, Any], findings: Sequence[Finding | Mapping[str, Any]]) -> Report:
+    """The report with an audit and its findings, the worst first, in the place of an earlier one.
+
+    Findings of detectors that the audit did not run stay, but what the loader noticed is told once: by the audit where
+    one of its detectors looks for file anomalies.
+    """
+    ran = {row["detector"] for row in block["detectors"]}
+    kinds = {kind for row in block["detectors"] for kind in row["kinds"]}
+    fresh = [to_plain(finding, f"findings.{at}", {}) for at, finding in enumerate(findings)]
+    kept = [row for row in report["findings"] or []
+            if row["detector"] not in ran and not (row["detector"] == LOADER and row["kind"] in kinds)]  # fmt: skip
+    why = {path: text for path, text in _why_without(report, "findings").items() if path.split(".")[0] != "audit"}
+    report = finished({**report, "audit": dict(block), "findings": fresh + kept, "why": why})
+    return finished({**report, "gist": write_gist(report)}) if report["gist"] else report
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from agentscope.drawing import Bar, Dot, bars_svg, frontier_svg, gain_map_svg
+from agentscope.reports.audit_pages import audit_section
 from agentscope.reports.decompiled import decompilation_section
 from agentscope.reports.depth import groups_section, pictures_section
 from agentscope.reports.figures import (
@@ -65,14 +66,15 @@ def report_page(report: Row, pictures: Mapping[str, bytes] | None = None) -> str
     inert JSON.
 
     Args:
-        pictures: PNG files that the report names, by name (`read_pictures`).
+        pictures: files that the report names, by name (`read_pictures`, `read_films`).
     """
     digest = base64.b64encode(hashlib.sha256(DOWNLOAD.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     policy += "; base-uri 'none'; form-action 'none'"
     name = escaped(f"{report['agent']['name']} in {report['environment']['id']}")
     sections = (_gist, _strategy, _fidelity, _episodes, _levels, _residual, _frontier, _primitives,
-                partial(pictures_section, files=pictures or {}), groups_section, decompilation_section, _findings,
+                partial(pictures_section, files=pictures or {}), groups_section, decompilation_section,
+                partial(audit_section, files=pictures or {}), _findings,
                 _comparisons, _reasons, _run)  # fmt: skip
     body = "".join(section(report) for section in sections)
     return f"""<!doctype html>
@@ -211,7 +213,7 @@ def _gain_map(primitives: Sequence[Row]) -> str:
 
 
 def _findings(report: Row) -> str:
-    if not report["findings"]:
+    if not report["findings"] or report["audit"]:  # an audit tells them itself
         return ""
     return "<h2>Findings</h2>" + html_table(("severity", "kind", "summary"), finding_rows(report["findings"]))
 

@@ -46,10 +46,9 @@ def read_report(folder: Path | str) -> Report:
     if not path.is_file():
         name = plain_text(str(folder))
         raise RunFolderMismatch(f"{name} holds no report.json. Make one with `agentscope inspect AGENT`.")
-    text = _read(path, REPORT_CAP)
     try:
-        document = json.loads(text, parse_constant=_no_constant)
-        if not isinstance(document, dict) or not isinstance(document.get("why"), dict):
+        document = read_json(path, REPORT_CAP)
+        if not isinstance(document.get("why"), dict):
             raise ValueError("the document is not a report")
         return finished(document)
     except ValidationError as problem:
@@ -60,6 +59,17 @@ def read_report(folder: Path | str) -> Report:
         said = plain_text(str(problem))
     name = plain_text(str(path))
     raise RefusedFile(f"{name} is no {SCHEMA} document ({said[:200]}). Make it again with `agentscope inspect`.")
+
+
+def read_json(path: Path, cap: int) -> dict[str, Any]:
+    """The JSON object in a file of at most `cap` bytes; numbers that JSON does not know are refused.
+
+    Raises: RefusedFile: it is too large, or not UTF-8. ValueError, RecursionError: it holds something else.
+    """
+    document = json.loads(_read(path, cap), parse_constant=_no_constant)
+    if not isinstance(document, dict):
+        raise ValueError("the document is not an object of keys and values")
+    return document
 
 
 class RunFolder:
@@ -132,6 +142,12 @@ class RunFolder:
         except OSError as problem:
             where = plain_text(str(self.path))
             raise BadOption(f"Cannot write {name} in {where}: {problem.strerror}. Choose another --out.") from problem
+
+    def remove(self, *patterns: str) -> None:
+        """Files of the folder whose names fit: those of an earlier run of the same verb."""
+        for pattern in patterns:
+            for path in self.path.glob(pattern):
+                path.unlink()
 
     def append_log(self, lines: Sequence[str]) -> None:
         """Lines at the end of log.txt, earlier runs kept."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA = "agentscope/report/1"
+FINDINGS_SCHEMA = "agentscope/findings/1"
 Scalar = bool | int | float | str | None
 Row = dict[str, Any]
 
@@ -222,6 +223,15 @@ class FindingPart(Part):
     witnesses: list[Row]
     searched: str
     evidence: Row = {}
+    otherwise: str = ""
+    score: float | None = None
+
+
+class AuditPart(Part):
+    """What an audit was made with, and what each detector searched, whether it found anything or not."""
+
+    made_with: Row
+    detectors: list[Row]
 
 
 class ComparisonPart(Part):
@@ -252,20 +262,31 @@ class ReportModel(Part):
     residual: ResidualPart | None
     levels: list[LevelPart] | None
     decompilation: Row | None
+    audit: AuditPart | None = None
     findings: list[FindingPart] | None
     comparisons: list[ComparisonPart]
     why: dict[str, str]
     timings: dict[str, float]
 
 
+class FindingsModel(Part):
+    """The whole of findings.json."""
+
+    schema_: Literal["agentscope/findings/1"]
+    agent: AgentPart
+    environment: EnvironmentPart
+    audit: AuditPart | None
+    findings: list[FindingPart]
+
+
 TOP_KEYS = tuple(name.rstrip("_") for name in ReportModel.model_fields)
 
 
-def validated(document: dict[str, Any]) -> dict[str, Any]:
+def validated(document: dict[str, Any], model: type[Part] = ReportModel) -> dict[str, Any]:
     """The document checked against the schema, its keys in the published order.
 
     Raises: pydantic.ValidationError: a key is missing or holds the wrong type.
     """
     renamed = {("schema_" if key == "schema" else key): value for key, value in document.items()}
-    dumped = ReportModel.model_validate(renamed).model_dump()
+    dumped = model.model_validate(renamed).model_dump()
     return {("schema" if key == "schema_" else key): value for key, value in dumped.items()}

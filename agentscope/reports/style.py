@@ -1,11 +1,11 @@
 """The look of report.html: one style sheet, no fonts or pictures from elsewhere."""
 
 STYLE = """
-:root{--ink:#1d2330;--faint:#667085;--rule:#d5dae2;--bar:#3b6ea5;--good:#2e8b57;--warn:#c46a1b;
+:root{--ink:#1d2330;--faint:#667085;--rule:#d5dae2;--bar:#3b6ea5;--good:#2e8b57;--warn:#c46a1b;--bad:#b3261e;
 --paper:#fff;--panel:#f5f7fa;
 --keyword:#8d3a9e;--literal:#1f6f54;--name:#2459a6}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ef;--faint:#98a2b3;--rule:#343b49;--bar:#6ea3dc;
---good:#5cc28b;--warn:#e59a4f;
+--good:#5cc28b;--warn:#e59a4f;--bad:#f2837a;
 --paper:#14181f;--panel:#1c222c;--keyword:#d08be0;--literal:#7fd1ae;--name:#8fb8f2}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
@@ -33,6 +33,11 @@ h3{font-size:1rem;margin:1.2rem 0 .3rem}
 .branch{margin-left:1.1rem;border-left:1px solid var(--rule);padding-left:.6rem}
 .branch p,.branch details{margin:3px 0;font-size:13px}
 .opaque{color:var(--warn);font-weight:600}
+.finding{border-left:4px solid var(--rule);padding:2px 0 2px 14px;margin:18px 0}
+.finding.high{border-color:var(--bad)}.finding.medium{border-color:var(--warn)}.finding.low{border-color:var(--bar)}
+.severity{font-weight:600}.high .severity{color:var(--bad)}.medium .severity{color:var(--warn)}
+.finding h3{overflow-wrap:anywhere}
+a{color:var(--name)}
 button{margin:16px 0;padding:8px 14px;font:inherit;color:var(--ink);background:var(--panel);
 border:1px solid var(--rule);border-radius:6px;cursor:pointer}
 """

@@ -1,21 +1,24 @@
-"""What `inspect`, `probe` and `compare` leave in a run folder: each its own blocks and files, the page made anew."""
+"""What each verb leaves in a run folder: its own blocks and files, the page made anew."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentscope.records import Comparison, Inspection, Primitive
+from agentscope.records import Comparison, Finding, Inspection, Primitive
+from agentscope.reports.audit_pages import finding_page, read_films
 from agentscope.reports.building import (
     Report,
     comparison_document,
     finished,
+    with_audit,
     with_comparison,
     with_decompilation,
     with_pictures,
     with_primitives,
 )
 from agentscope.reports.depth import read_pictures
+from agentscope.reports.findings import findings_document
 from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, printed
 from agentscope.reports.sanitising import plain_text
@@ -33,6 +36,10 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
         why = {path: text for path, text in report["why"].items() if path.split(".")[0] not in kept}
         why |= {path: text for path, text in earlier["why"].items() if path.split(".")[0] in kept}
         report = finished({**report, **kept, "why": why})
+        if earlier["audit"]:
+            ran = {row["detector"] for row in earlier["audit"]["detectors"]}
+            found = [row for row in earlier["findings"] or [] if row["detector"] in ran]
+            report = with_audit(report, earlier["audit"], found)
     if inspection.strategy is not None:
         folder.write_text("strategy.py", plain_text(inspection.strategy.text, multiline=True).rstrip("\n") + "\n")
     if inspection.readouts:
@@ -43,7 +50,7 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
     folder.write_rows("probes.csv", probe_rows(report["primitives"] or []))
     if inspection.rollouts:
         folder.write_file("rollouts.csv", lambda path: write_rollouts(path, inspection.rollouts))
-    folder.write_text("findings.json", printed(report["findings"]))
+    folder.write_text("findings.json", printed(findings_document(report)))
     return _finish(folder, report)
 
 
@@ -93,6 +100,40 @@ def write_decompilation(
     return _finish(folder, finished({**report, "timings": kept | seconds}))
 
 
+def write_audit(
+    folder: RunFolder,
+    start: Report,
+    block: Mapping[str, Any],
+    findings: Sequence[Finding],
+    *,
+    files: Mapping[str, bytes],
+    timings: Mapping[str, float],
+) -> Report:
+    """The audit, entered into the folder's report, or into `start` where there is none yet; a page for each finding.
+
+    Args:
+        files: animations of witnesses by name; timings: CPU seconds of the verb's stages.
+    """
+    report = with_audit(folder.report or start, block, findings)
+    seconds = {f"audit: {stage}": value for stage, value in timings.items()}
+    kept = {stage: value for stage, value in report["timings"].items() if not stage.startswith("audit: ")}
+    report = finished({**report, "timings": kept | seconds})
+    folder.remove("finding-*.webp", "finding-*.html")
+    for name, content in files.items():
+        folder.write_bytes(name, content)
+    for number in range(1, len(findings) + 1):
+        folder.write_text(f"finding-{number}.html", finding_page(report, number, read_films(folder, report)))
+    folder.write_text("findings.json", printed(findings_document(report)))
+    return _finish(folder, report)
+
+
+def audit_document(report: Report) -> dict[str, Any]:
+    """What `audit --json` prints: its part of the report."""
+    why = {path: text for path, text in report["why"].items() if path.split(".")[0] in ("audit", "findings")}
+    rest = {key: report[key] for key in ("agent", "audit", "findings")}
+    return {"schema": SCHEMA, **rest, "why": why}
+
+
 def decompile_document(report: Report) -> dict[str, Any]:
     """What `decompile --json` prints: its part of the report."""
     why = {path: text for path, text in report["why"].items() if path.startswith("decompilation.")}
@@ -130,6 +171,6 @@ def probe_rows(primitives: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _finish(folder: RunFolder, report: Report) -> Report:
     """Report and page, the report last: a folder with a report has everything that the report speaks of."""
-    folder.write_text("report.html", report_page(report, read_pictures(folder, report)))
+    folder.write_text("report.html", report_page(report, read_pictures(folder, report) | read_films(folder, report)))
     folder.write_report(report)
     return report

@@ -21,7 +21,7 @@ from agentscope.reports.schema import validated
 
 KEYS = (
     "schema run agent environment gist vocabulary primitives groups pictures strategy fidelity noise_floor residual "
-    "levels decompilation findings comparisons why timings"
+    "levels decompilation audit findings comparisons why timings"
 )
 SET_KEYS = {
     "states", "episodes", "agreement", "low", "high", "raw", "without_near_ties", "near_tie_share", "equally_good",
@@ -48,6 +48,7 @@ def test_the_report_has_the_published_keys_in_their_order(inspection):
     }  # fmt: skip
     assert set(report["findings"][0]) == {
         "detector", "kind", "severity", "summary", "guard", "where", "competence_loss", "witnesses", "searched",
+        "evidence", "otherwise", "score",
     }  # fmt: skip
 
 
