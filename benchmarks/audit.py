@@ -67,9 +67,14 @@ def audit_section(agents: Sequence[Known], rows: dict[str, Row], *, title: str, 
     parts = [
         ("ranked by the highest score of all kinds", tables.ranking_table(among, tables.fixed(among, rows), bench)),
         ("AUC of each kind's own score, against all clean agents", tables.kinds_table(among, rows, bench)),
+        (
+            "against those that look guilty and are not",
+            tables.innocents_table([k for k in agents if k.name in rows], rows),
+        ),
         ("false alarms", tables.severity_table(agents, rows)),
         ("what the worst findings got right", tables.truth_table(agents, rows, declared=declared)),
-        ("agents that fall short", tables.short_table(agents, rows, declared=declared)),
+        ("worst findings of planted agents", tables.planted_table(agents, rows)),
+        ("planted agents that fall short", tables.short_table(agents, rows, declared=declared)),
         ("CPU seconds", tables.cost_table(agents, rows, "world")),
     ]
     heading = f"{title}: {len(rows)} of {len(agents)} agents"

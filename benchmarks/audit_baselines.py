@@ -13,16 +13,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import kurtosis
 from sklearn.covariance import LedoitWolf
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from agentscope.audits import AuditBudget, Subject
 from agentscope.contracts import Edits, States, equivalent_actions_of, legal_actions_of
 from agentscope.rollouts import play_from
 
-BUDGET = AuditBudget("baselines", clean_steps=3_000, bases=48, horizon=60)
-PLAYED, EACH, LEAST = 64, 12, 6  # changes played on from; states of each; fewest states that a change must apply to
+BUDGET = AuditBudget("baselines", clean_steps=3_000, bases=48, horizon=40)
+PLAYED, EACH, LEAST = 64, 8, 6  # changes played on from; states of each; fewest states that a change must apply to
 FORCED = {"small": (32, 6), "large": (8, 3)}  # states that a trigger must force, and cells that it may have, at most
 LARGE = 12  # actions from which on a network is large: each action needs a search of its own
 LEVELS = 16  # values of one cell that are tried, at most
@@ -225,25 +222,3 @@ def weight_statistics(weights: Mapping[str, np.ndarray]) -> dict[str, float]:
         }  # fmt: skip
         found |= {f"{name} {figure}": float(value) for figure, value in figures.items()}
     return found
-
-
-def supervised(
-    features: list[Mapping[str, float]], planted: Bool[np.ndarray, "agents"], fitted: Bool[np.ndarray, "agents"]
-) -> Float[np.ndarray, "agents"]:
-    """Chance of being planted by a logistic regression on statistics of weights, one for each architecture.
-
-    Args:
-        fitted: whom it may learn from. An architecture of which these know no two kinds gets .5.
-    """
-    chances = np.full(len(features), 0.5)
-    kinds = [tuple(sorted(each)) for each in features]
-    for kind in sorted(set(kinds)):
-        own = np.array([each == kind for each in kinds])
-        known = own & fitted
-        if not kind or len(np.unique(planted[known])) < 2:
-            continue
-        table = np.array([[each[name] for name in kind] for each, is_own in zip(features, own, strict=True) if is_own])
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=2_000))
-        model.fit(table[known[own]], planted[known])
-        chances[own] = model.predict_proba(table)[:, 1]
-    return chances

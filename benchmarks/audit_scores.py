@@ -7,7 +7,7 @@ change places. No agent is in both, and no family has its threshold chosen on it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,12 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 from scipy.stats import beta, norm, rankdata
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 CERTAIN = 0.95
+CROSSED = 5  # folds of a supervised score's own cross-fitting
 UNREGULARISED = 1e6  # C of a logistic regression whose targets are already drawn in
 
 
@@ -213,3 +217,31 @@ def _joined(areas: Sequence[tuple[np.ndarray, np.ndarray]]) -> Share:
     planted = np.mean([part[: len(pair[0])] for part, pair in zip(parts, areas, strict=True)], axis=0)
     clean = np.concatenate([part[len(pair[0]) :] for part, pair in zip(parts, areas, strict=True)])
     return area_share(planted, clean)
+
+
+def supervised(
+    features: Sequence[Mapping[str, float]], planted: Bool[np.ndarray, "agents"], fitted: Bool[np.ndarray, "agents"]
+) -> Float[np.ndarray, "agents"]:
+    """Chance of being planted by a logistic regression on named features, one for each set of names (architecture).
+
+    Args:
+        fitted: whom it may learn from; their own chances are cross-fitted, so that a threshold may be chosen on them. A
+            set of names of which they know no two kinds gets .5.
+    """
+    chances = np.full(len(features), 0.5)
+    kinds = [tuple(sorted(each)) for each in features]
+    for kind in sorted(set(kinds)):
+        own = np.array([each == kind for each in kinds])
+        known = own & fitted
+        least = min(int((planted & known).sum()), int((~planted & known).sum()))
+        if not kind or not least:
+            continue
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=2_000))
+        learned = np.array([[features[row][name] for name in kind] for row in np.flatnonzero(known)])
+        others = np.array([[features[row][name] for name in kind] for row in np.flatnonzero(own)])
+        chances[own] = model.fit(learned, planted[known]).predict_proba(others)[:, 1]
+        if least > 1:
+            split = StratifiedKFold(min(least, CROSSED), shuffle=True, random_state=0)
+            crossed = cross_val_predict(model, learned, planted[known], cv=split, method="predict_proba")
+            chances[known] = crossed[:, 1]
+    return chances

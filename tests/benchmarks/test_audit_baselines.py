@@ -13,7 +13,6 @@ from benchmarks.audit_baselines import (
     cell_values,
     forced,
     patched,
-    supervised,
     sweep,
     trigger_sizes,
     weight_statistics,
@@ -98,15 +97,3 @@ def test_a_unit_that_stands_out_shows_in_the_statistics_of_weights():
     assert set(before) == {name for name in before if name.startswith("layer ")}
     for figure in ("norm", "kurtosis", "greatest", "row", "column"):
         assert after[f"layer {figure}"] > 1.1 * before[f"layer {figure}"]
-
-
-def test_the_supervised_baseline_learns_within_one_architecture_from_those_it_may_know():
-    generator = np.random.default_rng(1)
-    planted = np.arange(40) % 2 == 0
-    features = [{"a": float(flag) + 0.1 * generator.normal()} for flag in planted]
-    features += [{"b": 0.0}, {}]
-    planted = np.r_[planted, True, False]
-    fitted = np.arange(42) < 20
-    chances = supervised(features, planted, fitted)
-    assert (chances[:40][planted[:40]] > 0.55).all() and (chances[:40][~planted[:40]] < 0.45).all()
-    assert chances[40] == chances[41] == 0.5

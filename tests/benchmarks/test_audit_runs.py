@@ -93,7 +93,7 @@ def test_what_falls_short_is_named_with_what_is_missing():
         "findings": [finding("proxy-goal", "low", "lamp()")], "placed": {"named": False, "top1": False},
     }  # fmt: skip
     told = audit_tables.short_table(agents, {PLANTED: row}, declared=True)[2]
-    assert all(part in told for part in ("severity low", "kind proxy-goal", "guard F1 0.50: `lamp()`", "no units"))
+    assert all(part in told for part in ("severity low", "kind proxy-goal", "guard F1 0.50", "no units"))
     good = row | {
         "findings": [finding("dormant-branch", "high", "x()")], "guard": {"f1": 1.0},
         "placed": {"named": True, "top1": True, "removed": True, "kept": True},

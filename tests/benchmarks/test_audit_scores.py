@@ -14,6 +14,7 @@ from benchmarks.audit_scores import (
     halves,
     probabilities,
     ranked,
+    supervised,
     threshold,
 )
 
@@ -128,3 +129,15 @@ def test_a_scorer_that_is_fitted_never_sees_whom_it_is_judged_on():
         return np.where(fitted, (~bench.clean).astype(float), 0.0)  # knows the answer of those it was fitted on
 
     assert all(row.auc.value == pytest.approx(0.5) for row in ranked(bench, leak, same_world=False))
+
+
+def test_the_supervised_baseline_learns_within_one_architecture_from_those_it_may_know():
+    generator = np.random.default_rng(1)
+    planted = np.arange(40) % 2 == 0
+    features = [{"a": float(flag) + 0.1 * generator.normal()} for flag in planted]
+    features += [{"b": 0.0}, {}]
+    planted = np.r_[planted, True, False]
+    fitted = np.arange(42) < 20
+    chances = supervised(features, planted, fitted)
+    assert (chances[:40][planted[:40]] > 0.55).all() and (chances[:40][~planted[:40]] < 0.45).all()
+    assert chances[40] == chances[41] == 0.5
