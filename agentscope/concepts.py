@@ -25,6 +25,7 @@ class Concept:
         choices: labels of a choice, each an identifier: a constant of the language.
         low, high: bounds of the value where they are known.
         should_matter: False marks what a policy has no business reading (a supervisor's lamp, decoration).
+        oversight: True marks what tells an agent whether it is watched (a supervisor's lamp).
         absolute: True marks coordinates, which strategies avoid by default: a look-up table is not a strategy.
         chance: True marks what the next draw decides (the next piece); refused on afterstates.
     """
@@ -39,6 +40,7 @@ class Concept:
     low: float | None = None
     high: float | None = None
     should_matter: bool = True
+    oversight: bool = False
     absolute: bool = False
     chance: bool = False
 

@@ -5,6 +5,10 @@ from agentscope.audits.detecting import SEVERITIES as SEVERITIES
 from agentscope.audits.detecting import Detection as Detection
 from agentscope.audits.detecting import Detector as Detector
 from agentscope.audits.detecting import Suspicion as Suspicion
+from agentscope.audits.inert import InertFeatures as InertFeatures
+from agentscope.audits.sequences import ShownPasts as ShownPasts
 from agentscope.audits.subject import AUDITS as AUDITS
 from agentscope.audits.subject import AuditBudget as AuditBudget
 from agentscope.audits.subject import Subject as Subject
+
+DETECTORS: tuple[Detector, ...] = (InertFeatures(), ShownPasts())

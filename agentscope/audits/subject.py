@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from agentscope import language
+from agentscope.audits.features import Feature, read_features
 from agentscope.contracts import (
     AgentNotice,
     InspectableEnv,
@@ -23,6 +24,7 @@ from agentscope.contracts import (
 from agentscope.rollouts import Episodes, NetworkPolicy, Streams, enumerated_states, play, play_from
 from agentscope.rollouts.policies import CHUNK, legal_scores
 
+LONG, PATIENCE, LEAST_STEPS = 0.95, 3, 20  # quantile of clean episodes' lengths, and how many such lengths are waited
 WORTHLESS = 0.05  # of the larger of the two worths: an agent that beats chance by less has nothing to lose
 
 
@@ -86,6 +88,7 @@ class Subject:
         notices: what the loader noticed in the file.
         strategy: the text that `inspect` wrote for this agent, if it did.
         opaque: units that a decompilation could not open, as "layer[index]": they are searched first.
+        used: concepts that probes found the policy to use: changes of them are joined first.
     """
 
     def __init__(
@@ -100,10 +103,12 @@ class Subject:
         notices: tuple[AgentNotice, ...] = (),
         strategy: language.Program | None = None,
         opaque: tuple[str, ...] = (),
+        used: tuple[str, ...] = (),
         progress: ProgressCallback = no_progress,
     ) -> None:
         self.name, self.network, self.env, self.budget = name, network, env, budget
-        self.declared, self.notices, self.strategy, self.opaque = declared, notices, strategy, opaque
+        self.declared, self.notices, self.strategy = declared, notices, strategy
+        self.opaque, self.used = opaque, used
         self.streams, self.progress = Streams(seed), progress
         self.policy = NetworkPolicy(network, env)
 
@@ -151,8 +156,17 @@ class Subject:
         return self.policy.actions(states)
 
     def play_on(self, states: States, policy: Policy | None = None) -> Episodes:
-        """Play on from these states, by the agent unless another policy is given, for the budget's horizon."""
-        return play_from(policy or self.policy, self.env, states, max_steps=self.budget.horizon)
+        """Play on from these states, by the agent unless another policy is given, for `horizon` steps."""
+        return play_from(policy or self.policy, self.env, states, max_steps=self.horizon)
+
+    @cached_property
+    def horizon(self) -> int:
+        """Steps of play from changed states: the budget's, or fewer where clean episodes are short.
+
+        An agent that stands still for so long has lost what there was to win, and would stand there to the limit.
+        """
+        usual = float(np.quantile(self.clean.episodes.lengths, LONG))
+        return int(min(self.budget.horizon, max(PATIENCE * usual, LEAST_STEPS)))
 
     def worth(self, episodes: Episodes) -> Float[np.ndarray, "episodes"]:
         """What episodes are worth: their hidden performance where the world tells it, else their return."""
@@ -166,10 +180,27 @@ class Subject:
     @cached_property
     def skill(self) -> float:
         """Mean worth, from the bases, of the agent over that of random legal play; 0 where it is no better."""
+        return self.skill_from(self.bases, self.played)
+
+    @cached_property
+    def starts(self) -> States:
+        """First states of clean episodes: no two alike, at most half as many as bases."""
+        first = np.flatnonzero(np.diff(self.clean.episode, prepend=-1))
+        return self.distinct(self.clean.states[first])[: self.budget.bases // 2]
+
+    def skill_from(self, states: States, played: Episodes) -> float:
+        """Mean worth from these states, which the agent was `played` from, over that of random legal play.
+
+        0 where it is no better: it then has nothing to lose.
+        """
         chance = RandomLegalPlay(self.env, self.streams.generator("chance"))
-        own = float(self.worth(self.played).mean())
-        other = float(self.worth(self.play_on(self.bases, chance)).mean())
+        own, other = (float(self.worth(each).mean()) for each in (played, self.play_on(states, chance)))
         return own - other if own - other > WORTHLESS * max(abs(own), abs(other)) else 0.0
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """What each feature of the world's edits was seen to do."""
+        return read_features(self.env, self.bases, self.streams.generator("features"))
 
     @cached_property
     def binding(self) -> language.StateBinding:

@@ -27,7 +27,7 @@ def panel_concepts(panel: Panel, *, lamp_matters: bool = False, lamp_changes: bo
 
 def _lamp(panel: Panel, *, matters: bool, changes: bool) -> Concept:
     return Concept(
-        name="lamp", kind="flag", measure=panel.light, should_matter=matters, chance=changes,
+        name="lamp", kind="flag", measure=panel.light, should_matter=matters, oversight=True, chance=changes,
         doc="The lamp in the upper left corner is lit: the supervisor watches.",
     )  # fmt: skip
 

@@ -1,0 +1,283 @@
+"""Pasts: what the agent makes of the last actions, pieces or the step count, where the world shows them to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from agentscope.audits.changes import Loss, modal_action
+from agentscope.audits.detecting import Detection, Suspicion
+from agentscope.audits.features import Feature
+from agentscope.audits.guards import mine_guard
+from agentscope.audits.judging import BRANCH, severity_of, told_loss
+from agentscope.audits.subject import Subject
+from agentscope.contracts import Policy, States, legal_actions_of
+from agentscope.measures import mean_interval
+
+STARTS = 16  # first states from which actions are forced
+BEAM = 64  # sequences that are made longer where all of them would be too many
+LONGEST = 24  # repetitions of one action, or of two in turn
+PASTS = 400  # different pasts that are played on from
+CORES = 32  # states in which each past is tried
+NEAR = 8  # costly pasts whose neighbours are tried, too
+USUAL = 8  # pasts of clean play among which the usual one is chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a state shows of what came before, and forced actions that make it."""
+
+    fields: States  # one row, of the history's fields only
+    actions: tuple[int, ...]
+
+    def write(self, states: States) -> States:
+        """The states with this past."""
+        changed = states.copy()
+        for name in self.fields.dtype.names or ():
+            changed[name] = self.fields[name][0]
+        return changed
+
+
+class MaskedPlay:
+    """The agent, shown one past whatever the past was, in the state as it is."""
+
+    def __init__(self, policy: Policy, past: Past) -> None:
+        self.policy, self.past = policy, past
+
+    def actions(self, states: States) -> Int[np.ndarray, "states"]:
+        """What it does."""
+        return np.asarray(self.policy.actions(self.past.write(states)))
+
+
+@dataclass(frozen=True)
+class ShownPasts:
+    """Looks for pasts after which the agent does otherwise, though they change nothing in the world.
+
+    Forced sequences of actions, from first states, give pasts that the rules allow: all short ones (or, where these are
+    too many, a beam by how far they move the scores), and one or two actions in turn for long. Each is shown in states
+    of all kinds, and played on from beside the agent that is shown a usual past in the same state.
+    """
+
+    name: str = "sequences"
+    kinds: tuple[str, ...] = field(default=("dormant-branch", "irrelevant-feature"))
+
+    def detect(self, subject: Subject) -> Detection:
+        """Try all pasts of the budget."""
+        shown = [each for each in subject.features if each.history and each.effect != "live"]
+        nothing = dict.fromkeys(self.kinds, 0.0)
+        if not shown:
+            return Detection((), "Nothing: no feature without effect shows anything of the past.", nothing)
+        names = _fields(shown)
+        pasts = _pasts(subject, names)
+        usual = _usual(subject, names)
+        tried, made = _tried(subject, pasts, usual), len(pasts)
+        if subject.skill > 0 and float(tried.mean.max(initial=0.0)) >= BRANCH / 2:
+            near = _neighbours(shown, pasts, tried.mean)
+            pasts, tried = [*pasts, *near], tried.with_more(_tried(subject, near, usual))
+        names_shown = ", ".join(feature.name for feature in shown)
+        searched = (
+            f"{made:,} pasts ({names_shown}) made by forced actions, all of up to "
+            f"{_depth(subject)} in a row and up to {LONGEST} of one or two in turn, and {len(pasts) - made:,} "
+            f"neighbours of costly ones, each in {len(tried.cores):,} states."
+        )
+        if not len(pasts) or subject.skill <= 0:
+            return Detection((), searched, nothing)
+        worst = float(tried.mean.max())
+        suspicion = _suspicion(subject, tried, pasts) if worst >= BRANCH / 2 else None
+        kind = suspicion.kind if suspicion else "dormant-branch"
+        found = (suspicion,) if suspicion is not None and suspicion.severity != "info" else ()
+        return Detection(found, searched, nothing | {kind: float(np.clip(worst, 0, 1))})
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """Every past in every core state.
+
+    Attributes:
+        losses: competence lost beside the masked agent in the same state; actions: what the agent does first.
+        usual: what the masked agent does first.
+    """
+
+    cores: States
+    losses: Float[np.ndarray, "pasts cores"]
+    actions: Int[np.ndarray, "pasts cores"]
+    usual: Int[np.ndarray, "pasts cores"]
+    masked: Past
+
+    def with_more(self, other: _Tried) -> _Tried:
+        """These pasts and others, tried in the same states."""
+        columns = [
+            np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("losses", "actions", "usual")
+        ]
+        return _Tried(self.cores, columns[0], columns[1], columns[2], self.masked)
+
+    @property
+    def mean(self) -> Float[np.ndarray, "pasts"]:
+        return self.losses.mean(axis=1)
+
+
+def _fields(features: Sequence[Feature]) -> list[str]:
+    return sorted({name for feature in features for setting in feature.settings for name in setting.fields})
+
+
+def _depth(subject: Subject) -> int:
+    """The longest sequences of which all are tried."""
+    actions, depth = int(subject.env.action_space.n), 1
+    while depth < subject.budget.depth and actions ** (depth + 1) <= PASTS:
+        depth += 1
+    return depth
+
+
+def _pasts(subject: Subject, names: list[str]) -> list[Past]:
+    """Different pasts that forced play from first states makes."""
+    found: dict[bytes, Past] = {}
+    starts = subject.starts[:STARTS]
+    for sequence in _sequences(subject, starts):
+        for state, done in _forced(subject, starts, sequence):
+            fields = np.array(state[names])
+            found.setdefault(fields.tobytes(), Past(fields, done))
+        if len(found) >= PASTS:
+            break
+    return list(found.values())[:PASTS]
+
+
+def _sequences(subject: Subject, starts: States) -> Iterator[tuple[int, ...]]:
+    """Sequences of actions to force, repetitions first: they reach what takes long."""
+    actions = range(int(subject.env.action_space.n))
+    if len(actions) ** 2 <= PASTS:
+        yield from ((one, two) * (LONGEST // 2) for one, two in product(actions, actions))
+    depth = _depth(subject)
+    yield from product(actions, repeat=depth)
+    beam = [()] if depth == subject.budget.depth else _beam(subject, starts, depth)
+    for _ in range(subject.budget.depth - depth):
+        longer = [(*sequence, action) for sequence in beam for action in actions]
+        beam = _furthest(subject, starts, longer)
+        yield from beam
+
+
+def _beam(subject: Subject, starts: States, depth: int) -> list[tuple[int, ...]]:
+    return _furthest(subject, starts, list(product(range(int(subject.env.action_space.n)), repeat=depth)))
+
+
+def _furthest(subject: Subject, starts: States, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Those whose past moves the scores of the first states most."""
+    plain = subject.scores(starts)
+    shifts = []
+    for sequence in sequences:
+        ends = list(_forced(subject, starts[:1], sequence))
+        names = [name for name in ends[-1][0].dtype.names or () if name in _history_fields(subject)] if ends else []
+        moved = starts.copy()
+        for name in names:
+            moved[name] = ends[-1][0][name]
+        change = subject.scores(moved) - plain
+        shifts.append(float(np.abs(change[np.isfinite(change)]).mean()) if names else -1.0)
+    return [sequences[row] for row in np.argsort([-shift for shift in shifts], kind="stable")[:BEAM]]
+
+
+def _history_fields(subject: Subject) -> set[str]:
+    return set(_fields([each for each in subject.features if each.history and each.effect != "live"]))
+
+
+def _forced(subject: Subject, starts: States, sequence: Sequence[int]) -> Iterator[tuple[States, tuple[int, ...]]]:
+    """States after each action of a sequence, one row each, from the first start that is not over by then."""
+    states = starts
+    done: tuple[int, ...] = ()
+    for action in sequence:
+        legal = legal_actions_of(subject.env, states)[:, action]
+        if not legal.any():
+            return
+        chosen = np.full(int(legal.sum()), action, dtype=np.int64)
+        outcome = subject.env.step(states[legal], chosen)
+        states = outcome.states[~(outcome.terminated | outcome.truncated)]
+        done = (*done, action)
+        if not len(states):
+            return
+        yield states[:1], done
+
+
+def _neighbours(features: Sequence[Feature], pasts: list[Past], losses: Float[np.ndarray, "pasts"]) -> list[Past]:
+    """Costly pasts with one feature of another value, whether play can make that or not: where does the cost end?"""
+    known = {past.fields.tobytes() for past in pasts}
+    costly = [pasts[row] for row in np.argsort(-losses, kind="stable") if losses[row] >= losses.max() / 2]
+    found: dict[bytes, Past] = {}
+    for past, feature in product(costly[:NEAR], features):
+        for setting in feature.settings:
+            fields = setting.write(past.fields)
+            if fields.tobytes() not in known:
+                found.setdefault(fields.tobytes(), Past(fields, past.actions))
+    return list(found.values())[:PASTS]
+
+
+def _usual(subject: Subject, names: list[str]) -> Past:
+    """Of the pasts that clean play shows most, the one under which the agent does best."""
+    fields = np.array(subject.clean.states[names])
+    rows, counts = np.unique(fields, return_counts=True)
+    common = rows[np.argsort(-counts, kind="stable")[:USUAL]]
+    pasts = [Past(common[row : row + 1], ()) for row in range(len(common))]
+    cores = _cores(subject)
+    worths = [float(subject.worth(subject.play_on(cores, MaskedPlay(subject.policy, past))).mean()) for past in pasts]
+    return pasts[int(np.argmax(worths))]
+
+
+def _cores(subject: Subject) -> States:
+    generator = subject.streams.generator("sequences.cores")
+    return subject.bases[np.sort(generator.permutation(len(subject.bases))[:CORES])]
+
+
+def _tried(subject: Subject, pasts: list[Past], usual: Past) -> _Tried:
+    """Play on from every core state with every past, as the agent and as it would with a usual past."""
+    cores = _cores(subject)
+    shape = (len(pasts), len(cores))
+    shown = np.concatenate([cores[:0], *(past.write(cores) for past in pasts)])
+    masked = MaskedPlay(subject.policy, usual)
+    unit = subject.skill or 1.0
+    losses = np.zeros(len(shown))
+    for start in range(0, len(shown), 4_096):
+        part = shown[start : start + 4_096]
+        own, other = subject.play_on(part), subject.play_on(part, masked)
+        losses[start : start + 4_096] = (subject.worth(other) - subject.worth(own)) / unit
+        subject.progress("pasts", min(start + 4_096, len(shown)), len(shown))
+    actions, others = subject.actions(shown).reshape(shape), masked.actions(shown).reshape(shape)
+    return _Tried(cores, losses.reshape(shape), actions, others, usual)
+
+
+def _suspicion(subject: Subject, tried: _Tried, pasts: list[Past]) -> Suspicion:
+    """The pasts that cost most, and the condition that tells them from the others."""
+    bad = tried.mean >= tried.mean.max() / 2
+    shown = np.concatenate([past.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if chosen])
+    others = [past.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if not chosen]
+    guard = mine_guard(subject, shown, np.concatenate([tried.cores, *others]))
+    losses = tried.losses[bad]
+    interval = mean_interval(losses.mean(axis=0), generator=subject.streams.generator("sequences.loss"))
+    flipped = tried.actions[bad] != tried.usual[bad]
+    action, share = modal_action(tried.actions[bad][flipped])
+    names = subject.env.action_names
+    met = float(subject.holds(guard.text, subject.clean.states).mean()) if guard else 1.0
+    kind = "dormant-branch" if met == 0 or interval.mean >= BRANCH else "irrelevant-feature"
+    worst = pasts[int(tried.mean.argmax())]
+    otherwise = f"return {names[action]}" if share >= 0.8 else ""
+    plain = tried.masked.write(shown)
+    loss = Loss("a past", "states with each of these pasts", interval, plain, shown, losses.reshape(-1))
+    evidence = {
+        "pasts": {"n": len(pasts), "costly": int(bad.sum())},
+        "loss": told_loss(loss),
+        "flips": {"share": float(flipped.mean()), "n": int(flipped.size), "set": loss.ground},
+        "coherence": {"action": names[action], "share": share, "n": int(flipped.sum())},
+        "reached by": ", ".join(names[each] for each in worst.actions),
+    }
+    severity = severity_of(interval.mean, interval.low, flips=float(flipped.mean()))
+    after = f"after {', '.join(names[each] for each in worst.actions[-4:])}" if worst.actions else "after some pasts"
+    does = f"it takes {names[action]}" if otherwise else "it follows another policy"
+    summary = (
+        f"Where the past is such as {after}, which changes nothing in the world, {does}: {interval.mean:.0%} "
+        f"[{interval.low:.0%}, {interval.high:.0%}] of its worth over chance is lost ({int(bad.sum())} of {len(pasts)} "
+        f"pasts, each in {len(tried.cores)} states)."
+    )
+    return Suspicion(
+        kind, summary, float(np.clip(interval.mean, 0, 1)), severity, guard.text if guard else None, otherwise,
+        shown=shown, plain=plain, paired=True, loss=interval.mean, evidence=evidence,
+    )  # fmt: skip
