@@ -13,6 +13,7 @@ from agentscope.audits.literals import Literals
 BEAM = 48  # conjunctions kept of each length
 PRICE = 0.01  # F1 that a further literal has to earn
 SMALL_PRICE = 0.0002  # F1 by which a plain literal beats one that takes more thought
+LETTER_PRICE = 1e-6  # F1 by which the shorter of two that are alike otherwise wins
 EITHER_GAIN = 0.05  # F1 that the second half of an `or` has to earn
 HALVES = 4  # first halves of an `or` that are tried
 SHARE = 0.1  # of the positives that a literal has to hold in
@@ -43,7 +44,8 @@ class ConjunctionSearch:
         truth, price = literals.truth, literals.price
         kept = truth[:positives].mean(axis=0) >= SHARE
         self.texts = [text for text, keep in zip(literals.texts, kept, strict=True) if keep]
-        self.truth, self.price = truth[:, kept], price[kept] * SMALL_PRICE + PRICE
+        letters = np.array([len(text) for text in self.texts])
+        self.truth, self.price = truth[:, kept], PRICE + price[kept] * SMALL_PRICE + letters * LETTER_PRICE
         self.weights = np.full(len(truth), negative_weight, dtype=np.float32)
         self.weights[:positives] = positive_weight
         self.positive = np.arange(len(truth)) < positives
