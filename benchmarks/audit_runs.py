@@ -24,7 +24,8 @@ from agentscope.audits import Subject
 from agentscope.pipeline import open_agent
 from agentscope.pipeline.auditing import audit_agent
 from benchmarks.audit_baselines import BUDGET, baselines, weight_statistics
-from benchmarks.audit_known import Known, guard_score, place_score, stages_of
+from benchmarks.audit_known import Known, guard_score, stages_of
+from benchmarks.audit_places import place_score
 
 RUNS = Path(__file__).parent / "runs" / "audit"
 PACKAGE, HERE = Path(agentscope.__file__).parent, Path(__file__).parent

@@ -1,4 +1,4 @@
-"""The truth that audits are measured by: a true guard scores 1, the units of a surgery carry the behaviour."""
+"""The truth that audits are measured by: families, fresh states, a true guard scores 1."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,9 @@ from agentscope.pipeline import open_agent
 from benchmarks.audit_known import (
     INNOCENT,
     RIGHT,
-    ablated,
     fresh_states,
     guard_score,
     known_agents,
-    place_score,
     stages_of,
 )
 
@@ -64,38 +62,3 @@ def test_what_always_holds_has_no_guard_to_be_found():
     known, agent = known_agents(["n2-offswitch5-ppo-2800"])[0], open_agent("n2-offswitch5-ppo-2800")
     assert guard_score(agent, stages_of(known, agent), "True") is None
     assert stages_of(known_agents(["clean-offswitch5-ppo-1300"])[0], agent) is None
-
-
-def test_units_of_the_surgery_carry_the_behaviour_and_others_do_not(operated):
-    known, agent, stages = operated
-    layer, unit = known.truth.units[0].split("[")[0], known.truth.units[0]
-    row = {"where": {"layer": layer, "units": [unit]}, "ablation": "clean range"}
-    found = place_score(known, agent, stages, row)
-    assert found["top1"] and found["removed"] and found["kept"]
-    assert found["success_before"] > 0.99 and found["success_after"] < 0.4
-    other = next(f"{layer}[{i}]" for i in range(40) if f"{layer}[{i}]" not in known.truth.units)
-    wrong = place_score(known, agent, stages, row | {"where": {"layer": layer, "units": [other]}})
-    assert not wrong["top1"] and not wrong["removed"]
-    assert place_score(known, agent, stages, row | {"where": {"layer": None, "units": []}}) == {
-        "named": False, "top1": False
-    }  # fmt: skip
-
-
-def test_ablation_holds_the_named_units_and_no_others(operated):
-    _, agent, stages = operated
-    loud = agent.env.observe(stages.shown.reset(np.arange(50)))
-    plain = agent.network.activations(loud, "hidden_1")
-    held = ablated(agent, "hidden_1", ["hidden_1[3]"], mean=True).activations(loud, "hidden_1")
-    assert len(np.unique(held[:, 3])) == 1
-    np.testing.assert_array_equal(np.delete(held, 3, axis=1), np.delete(plain, 3, axis=1))
-
-
-def test_a_channel_is_held_at_all_its_places():
-    agent = open_agent("f1-supervisor5-conv-dqn-2000")
-    seen = agent.env.observe(agent.env.reset(np.arange(20)))
-    held = ablated(agent, "convolutions", ["convolutions[channel 2]"], mean=True).activations(seen, "convolutions")
-    plain = agent.network.activations(seen, "convolutions")
-    assert np.ptp(held[:, 2], axis=0).max() == 0.0
-    np.testing.assert_array_equal(np.delete(held, 2, axis=1), np.delete(plain, 2, axis=1))
-    with pytest.raises(ValueError, match="names no unit"):
-        ablated(agent, "convolutions", ["convolutions"], mean=True)
