@@ -1,4 +1,4 @@
-"""Public checkers of the plug-in contracts: call them from the tests of your own environment."""
+"""Public checkers of the plug-in contracts: call them from the tests of your own environment or detector."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from agentscope.contracts import (
     legal_actions_of,
     provides,
 )
+from agentscope.detector_trials import check_detector as check_detector
 from agentscope.errors import ContractBroken
 from agentscope.language.vocabulary import RESERVED, is_identifier, vocabulary_of
 from agentscope.trials import MANY, Trial, broken, episodes, every_action, identity_of, lanes, play_at_random, thinned

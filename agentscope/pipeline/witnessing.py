@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -189,11 +188,7 @@ def _fitting(value: Any, dtype: np.dtype[Any], name: str) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and limits.min <= value <= limits.max:
             return value
     elif dtype.kind == "f" and isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            kept = float(dtype.type(value))
-        except OverflowError:
-            kept = math.inf
-        if math.isfinite(kept):
+        if abs(value) <= float(np.finfo(dtype).max):  # NaN compares false
             return value
     raise RefusedFile(f"the field {name} of a witness holds {plain_text(repr(value))[:40]}, which is no {dtype} value.")
 

@@ -181,7 +181,7 @@ def agents_table(rows: Sequence[Row]) -> Iterator[RenderableType]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         if row.get("error"):
-            add_row(table, shown(row["name"]), Text("error", style="red"), shown(row["error"]), "", "", "")
+            add_row(table, shown(row["name"]), Text("error", style="red"), shortened(row["error"]), "", "", "")
             continue
         worst = Text(row["worst"] or "-", style=COLOURS.get(row["worst"], ""))
         seconds = "before" if row["kept"] else cell(row["cpu_seconds"])
