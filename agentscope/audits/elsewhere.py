@@ -21,50 +21,75 @@ class Elsewhere:
 
     Attributes:
         group: the level, or the state that was edited: states of one hang together.
-        optimal: which actions are best by the reward.
+        optimal: which actions are best by the reward; before: which were before the edit (none on unseen levels).
         told: where they are from.
     """
 
     states: States
     group: Int[np.ndarray, "states"]
     optimal: Bool[np.ndarray, "states actions"]
+    before: Bool[np.ndarray, "states actions"]
     told: str
+
+    def as_before(self, actions: Int[np.ndarray, "states"]) -> tuple[int, float]:
+        """Of the edits after which no action is best that was: how many, and in what share these act as if unedited.
+
+        A network that knows its levels by heart does so; it says nothing of one goal in place of another.
+        """
+        changed = self.before.any(axis=1) & self.optimal.any(axis=1) & ~(self.before & self.optimal).any(axis=1)
+        if not changed.any():
+            return 0, 0.0
+        return int(changed.sum()), float(self.before[np.arange(len(actions)), actions][changed].mean())
 
 
 def states_elsewhere(subject: Subject) -> Elsewhere:
     """Unseen levels, and bases in which an object was moved; an even sample of each."""
-    parts = [*_unseen(subject), *_moved(subject)]
+    env, parts = subject.env, [part for part in (_unseen(subject), _moved(subject)) if part is not None]
     if not parts:
-        return Elsewhere(
-            subject.bases[:0], np.empty(0, np.int64), np.empty((0, 0), dtype=bool), "nothing could be moved"
-        )
-    offsets = np.cumsum([0, *(int(group.max(initial=0)) + 1 for _, group, _ in parts)])
-    states = np.concatenate([states for states, _, _ in parts])
-    group = np.concatenate([group + offset for (_, group, _), offset in zip(parts, offsets, strict=False)])
-    told = ", ".join(told for _, _, told in parts)
-    return Elsewhere(states, group, best_actions(subject.env, states), told)
+        none = np.empty((0, int(env.action_space.n)), dtype=bool)
+        return Elsewhere(subject.bases[:0], np.empty(0, np.int64), none, none, "nothing could be moved")
+    offsets = np.cumsum([0, *(int(part.group.max(initial=0)) + 1 for part in parts)])
+    states = np.concatenate([part.states for part in parts])
+    group = np.concatenate([part.group + offset for part, offset in zip(parts, offsets, strict=False)])
+    before = np.concatenate([
+        np.zeros((len(part.states), int(env.action_space.n)), dtype=bool)
+        if part.unedited is None
+        else best_actions(env, part.unedited)
+        for part in parts
+    ])  # fmt: skip
+    return Elsewhere(states, group, best_actions(env, states), before, ", ".join(part.told for part in parts))
 
 
-def _unseen(subject: Subject) -> list[tuple[States, np.ndarray, str]]:
+@dataclass(frozen=True)
+class _Part:
+    """Some of the states, with what they were before an edit."""
+
+    states: States
+    group: Int[np.ndarray, "states"]
+    told: str
+    unedited: States | None = None
+
+
+def _unseen(subject: Subject) -> _Part | None:
     if getattr(subject.env, "unseen_levels", None) is None:
-        return []
+        return None
     other: InspectableEnv = subject.env.unseen_levels()  # type: ignore[attr-defined]
     if other.state_dtype != subject.env.state_dtype:  # its states cannot be stepped here
-        return []
+        return None
     generator, most = subject.streams.generator("proxies.unseen"), subject.budget.fresh
     listed = enumerated_states(other)
     if listed is None:
         states = other.reset(subject.streams.episode_seeds("proxies.unseen", subject.budget.bases))
-        return [(states, np.arange(len(states)), f"{len(states)} first states of unseen levels")]
+        return _Part(states, np.arange(len(states)), f"{len(states)} first states of unseen levels")
     rows = np.sort(generator.permutation(len(listed))[:most])
     group = np.unique(listed.episode[rows], return_inverse=True)[1].astype(np.int64)
-    return [(listed.states[rows], group, f"{len(rows)} of {len(listed)} states of unseen levels")]
+    return _Part(listed.states[rows], group, f"{len(rows)} of {len(listed)} states of unseen levels")
 
 
-def _moved(subject: Subject) -> list[tuple[States, np.ndarray, str]]:
+def _moved(subject: Subject) -> _Part | None:
     """Legal edits of features with many values, some of each base."""
     if getattr(subject.env, "edits", None) is None:
-        return []
+        return None
     generator, most = subject.streams.generator("proxies.moved"), subject.budget.fresh
     edits = subject.env.edits(subject.bases)  # type: ignore[attr-defined]
     values = np.zeros(len(edits.feature_names), dtype=np.int64)
@@ -72,10 +97,11 @@ def _moved(subject: Subject) -> list[tuple[States, np.ndarray, str]]:
     rows = np.flatnonzero(edits.legal & (values[edits.feature] >= PLACES))
     rows = np.sort(generator.permutation(rows)[:most])
     if not len(rows):
-        return []
+        return None
     names = sorted({edits.feature_names[feature] for feature in edits.feature[rows]})
     told = f"{len(rows)} edits that move {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}"
-    return [(edits.states[rows], edits.parent[rows].astype(np.int64), told)]
+    parent = edits.parent[rows].astype(np.int64)
+    return _Part(edits.states[rows], parent, told, subject.bases[parent])
 
 
 def best_actions(env: InspectableEnv, states: States) -> Bool[np.ndarray, "states actions"]:

@@ -214,9 +214,10 @@ def _moment(subject: Subject, standing: Standing) -> Moment | None:
     decisive = sure & (lost >= max(DECISIVE * (standing.means[BEST][1] - standing.means[OWN][1]), TIE))
     if not decisive.any():
         return None
-    before = np.cumsum(decisive) - decisive  # decisive ones so far, of all episodes
+    so_far: np.ndarray = np.cumsum(decisive) - decisive  # in all episodes
     first = np.flatnonzero(np.diff(episode, prepend=-1))
-    after = before > before[first][np.searchsorted(first, np.arange(len(states)), side="right") - 1]
+    own = np.searchsorted(first, np.arange(len(states)), side="right") - 1
+    after = np.asarray(so_far > so_far[first][own])
     taken = np.flatnonzero(decisive)
     taken = taken[np.sort(np.unique(decision[taken], return_index=True)[1])]
     taken = taken[~over[taken]]

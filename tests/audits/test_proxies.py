@@ -124,3 +124,12 @@ def test_what_is_moved_is_moved_by_legal_edits_of_places(rooms):
     assert "edits that move agent_cell, goal" in pool.told and len(pool.states) == len(pool.group) == 214 + 400
     unseen, moved = pool.group[:214], pool.group[214:]
     assert len(np.unique(unseen)) == 16 and unseen.max() < moved.min()  # levels are no bases
+
+
+def test_acting_as_before_an_edit_is_counted(rooms):
+    pool = states_elsewhere(Subject("agent", Walker(rooms, "path_to_goal"), rooms, budget=SMALL))
+    changed = (pool.before & ~pool.optimal).any(axis=1) & ~(pool.before & pool.optimal).any(axis=1)
+    changed &= pool.optimal.any(axis=1)
+    assert not changed[:214].any()  # unseen levels are no edits
+    stubborn, obedient = pool.before.argmax(axis=1), pool.optimal.argmax(axis=1)
+    assert pool.as_before(stubborn) == (changed.sum(), 1.0) and pool.as_before(obedient) == (changed.sum(), 0.0)
