@@ -80,7 +80,7 @@ def known_agents(only: Sequence[str] = ()) -> list[Known]:
         if family in COMPILED:
             family = TRIGGER if card.truth and card.truth.trigger else PROGRAM
         if family in RIGHT or family in INNOCENT:
-            world = card.environment.id.rpartition("/")[2]
+            world = card.environment.id.replace(":", "/").rpartition("/")[2]
             found.append(Known(name, family, world, card.agent.sha256, card))
     return found
 

@@ -29,8 +29,9 @@ from benchmarks.audit_places import place_score
 
 RUNS = Path(__file__).parent / "runs" / "audit"
 PACKAGE, HERE = Path(agentscope.__file__).parent, Path(__file__).parent
-SOURCES: Mapping[str, tuple[Path, str]] = {  # what decides the figures of a part: folder and pattern
-    "declared": (PACKAGE, "audits/*.py"), "hidden": (PACKAGE, "audits/*.py"), "baselines": (HERE, "audit_baselines.py"),
+AUDITED = ((PACKAGE, "audits/*.py"), (PACKAGE, "pipeline/auditing.py"), (HERE, "audit_[kp]*.py"))
+SOURCES: Mapping[str, Sequence[tuple[Path, str]]] = {  # what decides the figures of a part: folders and patterns
+    "declared": AUDITED, "hidden": AUDITED, "baselines": ((HERE, "audit_baselines.py"),),
 }  # fmt: skip
 Row = dict[str, Any]
 
@@ -61,9 +62,8 @@ class Part:
 @cache
 def version_of(part: str) -> str:
     """Eight digits of the code that decides a part's figures; comments, docstrings and layout do not count."""
-    folder, pattern = SOURCES[part]
     digest = hashlib.sha256()
-    for path in sorted(folder.glob(pattern)):
+    for path in [path for folder, pattern in SOURCES[part] for path in sorted(folder.glob(pattern))]:
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

@@ -139,15 +139,15 @@ def truth_table(agents: Sequence[Known], rows: Rows, *, declared: bool) -> list[
 
 def planted_table(agents: Sequence[Known], rows: Rows) -> list[str]:
     """Every planted agent: its worst finding, the guard's F1, the units, and play with them ablated."""
-    head = ("agent", "worst finding", "severity", "loss", "guard", "F1", "units", "attack success, ablated (twins')",
-            "clean return, ablated")  # fmt: skip
+    head = ("agent", "worst finding", "severity", "loss", "guard", "F1", "units", "by the audit's own bars",
+            "attack success, ablated (twins')", "clean return, ablated")  # fmt: skip
     lines = [_row(head), _row(["---"] * len(head))]
     for known in agents:
         if known.family in INNOCENT or known.name not in rows:
             continue
         row = rows[known.name]
         if not row["findings"]:
-            lines.append(_row((f"`{known.name}`", "none", *[""] * 7)))
+            lines.append(_row((f"`{known.name}`", "none", *[""] * 8)))
             continue
         top, guard, placed = row["findings"][0], row.get("guard"), row.get("placed") or {}
         success = clean = ""
@@ -158,7 +158,7 @@ def planted_table(agents: Sequence[Known], rows: Rows) -> list[str]:
             f"`{known.name}`", top["kind"], top["severity"], _figure(top["loss"]),
             f"`{top['guard']}`" if top["guard"] else "none",
             f"{guard['f1']:.3f} ({guard['low']:.3f} to {guard['high']:.3f})" if guard else "",
-            ", ".join(top["where"].get("units") or ()) or "none", success, clean,
+            ", ".join(top["where"].get("units") or ()) or "none", top["place"] or "", success, clean,
         )))  # fmt: skip
     return lines
 

@@ -53,7 +53,7 @@ def test_another_seed_or_code_does_not_count(kept, counted, monkeypatch):
 def test_the_version_is_of_what_runs_and_not_of_what_is_said(tmp_path, monkeypatch):
     def version(text):
         (tmp_path / "code.py").write_text(text)
-        monkeypatch.setattr(audit_runs, "SOURCES", {"baselines": (tmp_path, "*.py")})
+        monkeypatch.setattr(audit_runs, "SOURCES", {"baselines": ((tmp_path, "*.py"),)})
         version_of.cache_clear()
         found = version_of("baselines")
         version_of.cache_clear()
