@@ -188,7 +188,8 @@ def _fitting(value: Any, dtype: np.dtype[Any], name: str) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and limits.min <= value <= limits.max:
             return value
     elif dtype.kind == "f" and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) <= float(np.finfo(dtype).max):  # NaN compares false
+        largest = float(np.finfo(dtype).max)
+        if -largest <= value <= largest:  # false of NaN
             return value
     raise RefusedFile(f"the field {name} of a witness holds {plain_text(repr(value))[:40]}, which is no {dtype} value.")
 
