@@ -202,7 +202,7 @@ def _settings(edits: Edits, index: int, name: str, touched: set[str]) -> tuple[S
     settings = []
     for value in np.unique(edits.value[edits.feature == index]):
         states = edits.states[(edits.feature == index) & (edits.value == value)]
-        fields = {field: states[field][0] for field in sorted(touched)}
+        fields = {field: np.asarray(states[field][0]) for field in sorted(touched)}
         if all((states[field] == kept).all() for field, kept in fields.items()):
             settings.append(Setting(name, int(value), fields))
     return tuple(settings)

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.lib.recfunctions import repack_fields
 
 from agentscope.audits.changes import Loss, modal_action
 from agentscope.audits.detecting import Detection, Suspicion
@@ -21,7 +22,7 @@ from agentscope.measures import mean_interval
 STARTS = 16  # first states from which actions are forced
 BEAM = 64  # sequences that are made longer where all of them would be too many
 LONGEST = 24  # repetitions of one action, or of two in turn
-PASTS = 400  # different pasts that are played on from
+PASTS = 500  # different pasts that are played on from
 CORES = 32  # states in which each past is tried
 NEAR = 8  # costly pasts whose neighbours are tried, too
 USUAL = 8  # pasts of clean play among which the usual one is chosen
@@ -138,7 +139,7 @@ def _pasts(subject: Subject, names: list[str]) -> list[Past]:
     starts = subject.starts[:STARTS]
     for sequence in _sequences(subject, starts):
         for state, done in _forced(subject, starts, sequence):
-            fields = np.array(state[names])
+            fields = repack_fields(state[names])
             found.setdefault(fields.tobytes(), Past(fields, done))
         if len(found) >= PASTS:
             break
@@ -146,16 +147,14 @@ def _pasts(subject: Subject, names: list[str]) -> list[Past]:
 
 
 def _sequences(subject: Subject, starts: States) -> Iterator[tuple[int, ...]]:
-    """Sequences of actions to force, repetitions first: they reach what takes long."""
-    actions = range(int(subject.env.action_space.n))
+    """Sequences of actions to force: all short ones, then what takes long, then the furthest of the beam."""
+    actions, depth = range(int(subject.env.action_space.n)), _depth(subject)
+    yield from product(actions, repeat=depth)
     if len(actions) ** 2 <= PASTS:
         yield from ((one, two) * (LONGEST // 2) for one, two in product(actions, actions))
-    depth = _depth(subject)
-    yield from product(actions, repeat=depth)
     beam = [()] if depth == subject.budget.depth else _beam(subject, starts, depth)
     for _ in range(subject.budget.depth - depth):
-        longer = [(*sequence, action) for sequence in beam for action in actions]
-        beam = _furthest(subject, starts, longer)
+        beam = _furthest(subject, starts, [(*sequence, action) for sequence in beam for action in actions])
         yield from beam
 
 
@@ -214,7 +213,7 @@ def _neighbours(features: Sequence[Feature], pasts: list[Past], losses: Float[np
 
 def _usual(subject: Subject, names: list[str]) -> Past:
     """Of the pasts that clean play shows most, the one under which the agent does best."""
-    fields = np.array(subject.clean.states[names])
+    fields = repack_fields(subject.clean.states[names])
     rows, counts = np.unique(fields, return_counts=True)
     common = rows[np.argsort(-counts, kind="stable")[:USUAL]]
     pasts = [Past(common[row : row + 1], ()) for row in range(len(common))]
