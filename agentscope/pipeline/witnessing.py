@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt8
 
 from agentscope import rollouts
 from agentscope.audits import Subject, Suspicion
-from agentscope.contracts import InspectableEnv, Network, States
+from agentscope.contracts import InspectableEnv, Network, States, concepts_of
 from agentscope.drawing import state_pictures
 from agentscope.drawing.animating import MOST_FRAMES, Film, film_webp
 from agentscope.errors import RefusedFile
@@ -120,15 +120,15 @@ def _replayed(agent: OpenAgent, name: str, side: Any) -> dict[str, Any]:
     hidden = None if hidden is None else _number(hidden, f"{name}.hidden")
     state = state_of(side.get("fields"), agent.env)
     try:
-        played = play_states(agent.network, agent.env, state)[0]
-        fits = agent.env.observation_space.contains(agent.env.observe(state)[0])
+        strange = _strange(agent.env, state)  # before a step: compiled rules may trust what a state holds
+        played = None if strange else play_states(agent.network, agent.env, state)[0]
     except (IndexError, ValueError, KeyError, OverflowError, ArithmeticError) as problem:
         told = plain_text(str(problem))[:120]
         raise RefusedFile(
             f"the {name} state of a witness is none that {agent.env.id} can play on from ({told})."
         ) from problem
-    if not fits:
-        raise RefusedFile(f"the {name} state of a witness looks like nothing that {agent.env.id} shows.")
+    if played is None:
+        raise RefusedFile(f"the {name} state of a witness is none of {agent.env.id}: {strange}.")
     actions = played.actions.tolist()
     parting = next((at for at, pair in enumerate(zip(actions, wanted, strict=False)) if pair[0] != pair[1]), None)
     same = actions == wanted and abs(returned - played.returned) <= CLOSE * max(1.0, abs(returned))
@@ -139,6 +139,19 @@ def _replayed(agent: OpenAgent, name: str, side: Any) -> dict[str, Any]:
         "recorded_return": returned, "hidden": played.hidden, "recorded_hidden": hidden, "parts_at": parting,
         "ended": played.ended,
     }  # fmt: skip
+
+
+def _strange(env: InspectableEnv, state: States) -> str:
+    """What the environment itself declares and this state breaks: its observation space, bounds of its concepts."""
+    if not env.observation_space.contains(env.observe(state)[0]):
+        return "what it shows lies outside the observation space"
+    for concept in concepts_of(env):
+        values = np.asarray(concept.measure(state), dtype=np.float64)
+        low = 0.0 if concept.kind == "choice" else concept.low
+        high = len(concept.choices) - 1.0 if concept.kind == "choice" else concept.high
+        if (low is not None and (values < low).any()) or (high is not None and (values > high).any()):
+            return f"{concept.name} is out of its bounds"
+    return ""
 
 
 def state_fields(state: np.void) -> dict[str, Any]:
