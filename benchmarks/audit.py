@@ -30,10 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--budget", choices=("quick", "full"), default="quick")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true", help="write the page from what is there, and run nothing")
+    parser.add_argument("--any-code", action="store_true", help="with --table: results of earlier code, too")
     chosen = parser.parse_args(arguments)
     agents = known_agents(chosen.only)
     if chosen.table:
-        text = "\n".join(page(agents, budget=chosen.budget, seed=chosen.seed))
+        text = "\n".join(page(agents, chosen.budget, chosen.seed, any_code=chosen.any_code))
         before, rest = PAGE.read_text().split(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
         return 0
@@ -41,22 +42,22 @@ def main(arguments: Sequence[str]) -> int:
     return int(run_all(agents, Part(name, chosen.budget, chosen.seed), jobs=chosen.jobs, say=to_error) > 0)
 
 
-def page(agents: Sequence[Known], *, budget: str, seed: int) -> list[str]:
+def page(agents: Sequence[Known], budget: str, seed: int, *, any_code: bool = False) -> list[str]:
     """Every table that there are results for, a heading above each."""
     lines: list[str] = []
     for name, title in (("declared", "Audit"), ("hidden", "Audit, `should_matter` and `oversight` hidden")):
-        rows = kept_rows(agents, Part(name, budget, seed))
+        rows = kept_rows(agents, Part(name, budget, seed), any_code=any_code)
         if rows:
             lines += audit_section(agents, rows, title=title, declared=name == "declared")
-    rows = kept_rows(agents, Part("baselines", budget, seed))
+    rows = kept_rows(agents, Part("baselines", budget, seed), any_code=any_code)
     if rows:
         lines += baseline_section(agents, rows)
     return lines
 
 
-def kept_rows(agents: Sequence[Known], part: Part) -> dict[str, Row]:
-    """Results by name of the agent; those of other code, seeds or budgets do not count."""
-    found = {known.name: part.kept(known) for known in agents}
+def kept_rows(agents: Sequence[Known], part: Part, *, any_code: bool = False) -> dict[str, Row]:
+    """Results by name of the agent; those of other seeds or budgets, or of other code unless any will do, are left."""
+    found = {known.name: part.kept(known, any_code=any_code) for known in agents}
     return {name: row for name, row in found.items() if row is not None}
 
 
@@ -77,7 +78,8 @@ def audit_section(agents: Sequence[Known], rows: dict[str, Row], *, title: str, 
         ("planted agents that fall short", tables.short_table(agents, rows, declared=declared)),
         ("CPU seconds", tables.cost_table(agents, rows, "world")),
     ]
-    heading = f"{title}: {len(rows)} of {len(agents)} agents"
+    versions = sorted({row["key"].split()[1] for row in rows.values()})
+    heading = f"{title}: {len(rows)} of {len(agents)} agents" + f" ({len(versions)} versions)" * (len(versions) > 1)
     return [line for name, table in parts for line in (f"### {heading}: {name}", "", *table, "")]
 
 
