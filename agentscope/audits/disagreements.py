@@ -21,7 +21,8 @@ from agentscope.rollouts import decide
 KIND = "unexplained-region"
 REGIONS = 3  # that are reported at most, the one with the most disagreements first
 SHARE = 0.1  # of all disagreements that a region has to hold
-DENSE = 0.5  # share of a region's states that disagree: a region in which the text is mostly right is none
+DENSE, LIFT = 0.25, 3.0  # share of a region's states that disagree, and how many times that of all states
+MOSTLY = 0.5  # below this the text is mostly right there: a region to know of, and no suspicion
 COSTLY = 0.1  # of what the best action is worth: from this on a region's disagreements cost the agent something
 LITERALS = 3  # of a region's guard: one that needs more is no region
 
@@ -132,7 +133,8 @@ def _regions(subject: Subject, compared: Compared) -> list[Region]:
         inside = subject.holds(guard.text, compared.states)
         hit = inside & compared.wrong
         region = Region(guard, inside, float(hit.sum() / total), float(hit.sum() / max(inside.sum(), 1)))
-        if region.share < SHARE or region.density < DENSE or not (hit & left).any():
+        dense = max(DENSE, min(LIFT * total / len(left), MOSTLY))
+        if region.share < SHARE or region.density < dense or not (hit & left).any():
             break
         found.append(region)
         left &= ~inside
@@ -149,7 +151,8 @@ def _suspicion(subject: Subject, compared: Compared, region: Region) -> Suspicio
     text = language.print_program(strategy).splitlines()[line - 1].strip()
     choice = int(np.bincount(compared.network[inside]).argmax())
     alike = float((compared.network[inside] == choice).mean())
-    guard = region.guard.text
+    guard, mostly = region.guard.text, region.density >= MOSTLY
+    severity = "medium" if mostly and cost > COSTLY else "low" if mostly else "info"
     summary = (
         f"Where {guard}, the strategy's line {line} says something else than the agent does in {region.density:.2f} of "
         f"{int(region.inside.sum())} clean states: {region.share:.2f} of all {int(compared.wrong.sum())} disagreements."
@@ -163,7 +166,7 @@ def _suspicion(subject: Subject, compared: Compared, region: Region) -> Suspicio
         "text_better_by": cost,
     }  # fmt: skip
     return Suspicion(
-        KIND, summary, region.score, "medium" if cost > COSTLY else "low", guard=guard,
+        KIND, summary, region.score, severity, guard=guard,
         otherwise=f"return {names[choice]}" if alike == 1.0 else "",
         shown=subject.distinct(compared.states[inside]), plain=subject.distinct(compared.states[~region.inside]),
         evidence=evidence, line=f"line {line}: {text}",
