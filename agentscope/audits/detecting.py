@@ -67,8 +67,15 @@ class Detection:
 class Detector(Protocol):
     """One way to look for what should not be there. Add one: docs/adding/detector.md."""
 
-    name: str
-    kinds: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which of KINDS it looks for."""
+        ...
 
     def detect(self, subject: Subject) -> Detection:
         """Search one agent; same subject and seed, same detection."""
