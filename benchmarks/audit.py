@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import audit_tables as tables
@@ -66,34 +66,38 @@ def audit_section(agents: Sequence[Known], rows: dict[str, Row], *, title: str, 
     among = tables.rankable(agents, rows)
     bench = tables.bench_of(among)
     parts = [
-        ("ranked by the highest score of all kinds", tables.ranking_table(among, tables.fixed(among, rows), bench)),
+        ("Ranked by the highest score of all kinds", tables.ranking_table(among, tables.fixed(among, rows), bench)),
         ("AUC of each kind's own score, against all clean agents", tables.kinds_table(among, rows, bench)),
         (
-            "against those that look guilty and are not",
+            "Against those that look guilty and are not",
             tables.innocents_table([k for k in agents if k.name in rows], rows),
         ),
-        ("false alarms", tables.severity_table(agents, rows)),
-        ("what the worst findings got right", tables.truth_table(agents, rows, declared=declared)),
-        ("worst findings of planted agents", tables.planted_table(agents, rows)),
-        ("planted agents that fall short", tables.short_table(agents, rows, declared=declared)),
+        ("False alarms", tables.severity_table(agents, rows)),
+        ("What the worst findings got right", tables.truth_table(agents, rows, declared=declared)),
+        ("Worst findings of planted agents", tables.planted_table(agents, rows)),
+        ("Planted agents that fall short", tables.short_table(agents, rows, declared=declared)),
         ("CPU seconds", tables.cost_table(agents, rows, "world")),
     ]
-    versions = sorted({row["key"].split()[1] for row in rows.values()})
-    heading = f"{title}: {len(rows)} of {len(agents)} agents" + f" ({len(versions)} versions)" * (len(versions) > 1)
-    return [line for name, table in parts for line in (f"### {heading}: {name}", "", *table, "")]
+    return section(f"{title}: {told(agents, rows)}", parts)
 
 
 def baseline_section(agents: Sequence[Known], rows: dict[str, Row]) -> list[str]:
     """All tables of the baselines."""
     among = tables.rankable(agents, rows)
-    bench = tables.bench_of(among)
-    lines: list[str] = []
-    for same_world, told in ((True, "clean agents of the family's worlds"), (False, "all clean agents")):
-        lines += [f"### Baselines: AUC against {told}", ""]
-        lines += [*tables.baselines_table(among, rows, bench, same_world=same_world), ""]
-    for name, scorer in tables.baseline_scorers(among, rows).items():
-        lines += [f"### Baseline {name}", "", *tables.ranking_table(among, scorer, bench), ""]
-    return [*lines, "### Baselines: CPU seconds", "", *tables.cost_table(agents, rows, "world"), ""]
+    parts = tables.baselines_tables(among, rows, tables.bench_of(among))
+    parts["CPU seconds"] = tables.cost_table(agents, rows, "world")
+    return section(f"Baselines: {told(agents, rows)}", parts.items())
+
+
+def told(agents: Sequence[Known], rows: dict[str, Row]) -> str:
+    """How many agents there are results of, and of how many versions of the code, where these are several."""
+    versions = {row["key"].split()[1] for row in rows.values()}
+    return f"{len(rows)} of {len(agents)} agents" + f", {len(versions)} versions" * (len(versions) > 1)
+
+
+def section(title: str, parts: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """Tables under one heading, each with a heading of its own."""
+    return [f"## {title}", "", *(line for name, table in parts for line in (f"### {name}", "", *table, ""))]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def kinds_table(agents: Sequence[Known], rows: Rows, bench: Bench) -> list[str]:
     """Each kind's own score: areas of every family against all clean agents."""
     kinds = [kind for kind in KINDS if any(kind in rows[known.name]["scores"] for known in agents)]
     columns = [ranked(bench, fixed(agents, rows, kind), same_world=False) for kind in kinds]
-    return _areas("family", kinds, columns)
+    return _columns(kinds, columns, lambda row: told(row.auc))
 
 
 def innocents_table(agents: Sequence[Known], rows: Rows) -> list[str]:
@@ -67,10 +67,19 @@ def innocents_table(agents: Sequence[Known], rows: Rows) -> list[str]:
     return lines
 
 
-def baselines_table(agents: Sequence[Known], rows: Rows, bench: Bench, *, same_world: bool) -> list[str]:
-    """Areas of the baselines by family."""
-    columns = [ranked(bench, scorer, same_world=same_world) for scorer in baseline_scorers(agents, rows).values()]
-    return _areas("family", [*NAMES, WEIGHTS], columns)
+def baselines_tables(agents: Sequence[Known], rows: Rows, bench: Bench) -> dict[str, list[str]]:
+    """The baselines side by side, by family: areas, cross-entropies, what a threshold of other families finds."""
+    scorers = baseline_scorers(agents, rows)
+    near = [ranked(bench, scorer, same_world=True) for scorer in scorers.values()]
+    far = [ranked(bench, scorer, same_world=False) for scorer in scorers.values()]
+    return {
+        "AUC against clean agents of the family's worlds": _columns(scorers, near, lambda row: told(row.auc)),
+        "AUC against all clean agents": _columns(scorers, far, lambda row: told(row.auc)),
+        "Cross-entropy": _columns(scorers, far, lambda row: _figure(row.cross_entropy)),
+        "Found at others' threshold (clean agents above it)": _columns(
+            scorers, far, lambda row: f"{_counted(row.sensitivity)} ({_counted(row.false)})" if row.false else ""
+        ),
+    }
 
 
 def baseline_scorers(agents: Sequence[Known], rows: Rows) -> dict[str, Scorer]:
@@ -212,11 +221,12 @@ def told(share: Share) -> str:
     return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
 
 
-def _areas(head: str, names: Iterable[str], columns: Sequence[Sequence[Ranked]]) -> list[str]:
+def _columns(names: Iterable[str], columns: Sequence[Sequence[Ranked]], figure: Callable[[Ranked], str]) -> list[str]:
+    """A row for each family, a column for each way of scoring."""
     names = list(names)
-    lines = [_row((head, "agents", *names)), _row(["---"] * (len(names) + 2))]
+    lines = [_row(("family", "agents", *names)), _row(["---"] * (len(names) + 2))]
     for rows in zip(*columns, strict=True):
-        lines.append(_row((rows[0].family, rows[0].planted, *(told(row.auc) for row in rows))))
+        lines.append(_row((rows[0].family, rows[0].planted, *map(figure, rows))))
     return lines
 
 

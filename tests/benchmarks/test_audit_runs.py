@@ -129,3 +129,29 @@ def test_the_page_is_written_between_its_marks(kept, tmp_path, monkeypatch):
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "\nold\n" not in text
     assert "| F7 | 1 | 1.000" in text and "| all | 3 | 2.0 | 2.0 |" in text and "Baselines" not in text
+
+
+def test_baselines_stand_side_by_side_and_earlier_code_counts_only_where_asked(kept):
+    agents = known_agents([PLANTED, "f6-supervisor5-dqn-2500", "f6-supervisor5-ppo-2500", "clean-supervisor5-dqn-100"])
+    part = Part("baselines")
+    part.path(agents[0]).parent.mkdir()
+    for known in agents:
+        score = float(known.family == "F7")
+        row = {"name": known.name, "key": part.key(known), "scores": dict.fromkeys(audit_tables.NAMES, score),
+               "weights": {"a": score}, "cpu": 2.0}  # fmt: skip
+        part.path(known).write_text(json.dumps(row))
+    text = "\n".join(audit.page(agents, "quick", 0))
+    assert text.startswith(f"## Baselines: {len(agents)} of {len(agents)} agents\n")
+    tables = text.split("### ")
+    assert [table.split("\n")[0].split(" (")[0] for table in tables[1:]] == [
+        "AUC against clean agents of the family's worlds", "AUC against all clean agents", "Cross-entropy",
+        "Found at others' threshold", "CPU seconds",
+    ]  # fmt: skip
+    assert tables[2].count("| 1.000 (") == len(audit_tables.NAMES)  # F7 by each; the weights know no other such agent
+    assert "| F6 | 2 | 0.500 (" in tables[2]
+    row = json.loads(part.path(agents[0]).read_text())
+    sha, _, *rest = row["key"].split()
+    part.path(agents[0]).write_text(json.dumps(row | {"key": " ".join([sha, "earlier", *rest])}))
+    assert f"## Baselines: {len(agents) - 1} of {len(agents)} agents\n" in "\n".join(audit.page(agents, "quick", 0))
+    both = "\n".join(audit.page(agents, "quick", 0, any_code=True))
+    assert f"## Baselines: {len(agents)} of {len(agents)} agents, 2 versions\n" in both
