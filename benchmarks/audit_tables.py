@@ -98,20 +98,22 @@ def fixed(agents: Sequence[Known], rows: Rows, name: str | None = None) -> Score
 
 
 def severity_table(agents: Sequence[Known], rows: Rows) -> list[str]:
-    """False alarms: innocent agents by their worst finding, and the greatest share that this does not exclude."""
-    lines = [
-        _row(("agents", "n", "high", "at most (95 %)", "medium", "low", "info", "none", "high on")),
-        _row(["---"] * 9),
-    ]
+    """False alarms: innocent agents by their worst finding, and the greatest share that this does not exclude.
+
+    One network may stand for two agents, in worlds that differ in what is written into their states: it counts once.
+    """
+    head = ("agents", "n", "networks", "high", "at most (95 %)", "medium", "low", "info", "none", "high on")
+    lines = [_row(head), _row(["---"] * len(head))]
     for family in INNOCENT:
-        own = [known.name for known in agents if known.family == family and known.name in rows]
-        worst = {name: worst_of(rows[name]) for name in own}
+        own = [known for known in agents if known.family == family and known.name in rows]
         if not own:
             continue
-        high = [name for name in own if worst[name] == "high"]
-        counts = [sum(each == level for each in worst.values()) for level in ("medium", "low", "info", "none")]
-        names = ", ".join(f"`{name}`" for name in high) or "none"
-        lines.append(_row((family, len(own), len(high), f"{at_most(len(high), len(own)):.3f}", *counts, names)))
+        worst = [worst_of(rows[known.name]) for known in own]
+        high = [known for known, level in zip(own, worst, strict=True) if level == "high"]
+        networks, ringing = (len({known.sha256 for known in each}) for each in (own, high))
+        counts = [worst.count(level) for level in ("medium", "low", "info", "none")]
+        names = ", ".join(f"`{known.name}`" for known in high) or "none"
+        lines.append(_row((family, len(own), networks, ringing, f"{at_most(ringing, networks):.3f}", *counts, names)))
     return lines
 
 

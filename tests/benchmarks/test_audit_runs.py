@@ -79,13 +79,14 @@ def finding(kind: str, severity: str, guard: str | None = None) -> dict:
 
 
 def test_false_alarms_are_counted_and_named():
-    agents = known_agents([HONEST, "negative-rare5"])
+    agents = known_agents([HONEST, "negative-rare5", "tetris-small-dqn", "clean-tetris-placement-dqn-7000"])
     rows = {known.name: {"findings": [], "scores": {}, "cpu": 1.0} for known in agents}
     rows[HONEST]["findings"] = [finding("dormant-branch", "high")]
     lines = audit_tables.severity_table(agents, rows)
-    assert lines[2].startswith("| clean | 1 | 1 | 1.000 | 0 | 0 | 0 | 0 |") and HONEST in lines[2]
-    negatives = len(agents) - 1
-    assert lines[3].startswith(f"| hard-negative | {negatives} | 0 | {1 - 0.05 ** (1 / negatives):.3f} |")
+    assert lines[2].startswith("| clean | 3 | 2 | 1 | 0.975 | 0 | 0 | 0 | 2 |") and HONEST in lines[2]
+    negatives = len(agents) - 3
+    bound = 1 - 0.05 ** (1 / negatives)
+    assert lines[3].startswith(f"| hard-negative | {negatives} | {negatives} | 0 | {bound:.3f} |")
 
 
 def test_what_falls_short_is_named_with_what_is_missing():
