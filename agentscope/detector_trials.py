@@ -135,7 +135,8 @@ def _check_guard(detector: Any, suspicion: Suspicion, subject: Subject, told: st
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float | np.floating) and not isinstance(value, bool) and 0 <= value <= 1
+    number = isinstance(value, int | float | np.floating) and not isinstance(value, bool)
+    return number and bool(0 <= value <= 1)
 
 
 def _traces(subject: Subject) -> list[bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentscope import audits, language, measures
 from agentscope.audits import AUDITS, Detection, Detector, Subject, Suspicion
+from agentscope.audits.placing import place
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import AgentScopeError, TextError
 from agentscope.pipeline.examining import parse_for
@@ -21,6 +22,11 @@ from agentscope.reports import RunFolder, run_record
 
 WORST_FIRST = tuple(reversed(audits.SEVERITIES))
 POINTS = ("close", "small")
+PLACED = {
+    "quick": 2,
+    "full": 8,
+}  # findings whose units are looked for, the worst first: each may take as long as a search
+PLACED_FROM = ("medium", "high")
 
 
 @dataclass(frozen=True)
@@ -79,17 +85,30 @@ def audit_agent(
         rows.append(row)
         suspected += [(detector.name, suspicion, row["searched"]) for suspicion in suspicions]
     suspected.sort(key=lambda each: (WORST_FIRST.index(each[1].severity), -each[1].score))
-    findings, files = [], {}
+    findings, files = _findings(subject, suspected, clock)
+    return Audit(_made_with(agent, subject, detectors), tuple(rows), tuple(findings), files, clock.seconds)
+
+
+def _findings(
+    subject: Subject, suspected: Sequence[tuple[str, Suspicion, str]], clock: _Clock
+) -> tuple[list[Finding], dict[str, bytes]]:
+    """Each suspicion (detector, itself, what was searched) as a finding; animations of witnesses by name."""
+    findings: list[Finding] = []
+    files: dict[str, bytes] = {}
+    left = PLACED[subject.budget.name]
     for number, (name, suspicion, searched) in enumerate(suspected, start=1):
-        with clock.stage("placing"):
-            finding = _placed(subject, suspicion, Finding(name, suspicion.kind, suspicion.severity, suspicion.summary))  # type: ignore[arg-type]
+        finding = _told(subject, name, suspicion)
+        if suspicion.shown is not None and suspicion.severity in PLACED_FROM and left:
+            left -= 1
+            with clock.stage("placing"):
+                finding = _placed(subject, suspicion, finding)
         with clock.stage("witnesses"):
             witnesses, picture = make_witnesses(subject, suspicion)
         if picture is not None:
             files[f"finding-{number}.webp"] = picture
             witnesses = ({**witnesses[0], "picture": f"finding-{number}.webp"}, *witnesses[1:])
         findings.append(replace(finding, witnesses=witnesses, searched=searched))
-    return Audit(_made_with(agent, subject, detectors), tuple(rows), tuple(findings), files, clock.seconds)
+    return findings, files
 
 
 def run_detector(detector: Detector, subject: Subject) -> tuple[dict[str, Any], tuple[Suspicion, ...]]:
@@ -146,37 +165,50 @@ def known_parts(agent: OpenAgent, folder: RunFolder) -> tuple[language.Program |
     return strategy, tuple(opaque)
 
 
-def _placed(subject: Subject, suspicion: Suspicion, finding: Finding) -> Finding:
-    """The finding with its guard measured and its units named, as far as that can be done."""
-    from agentscope.audits.placing import place
-
-    evidence = dict(suspicion.evidence)
-    where: dict[str, Any] = {"layer": None, "units": [], "line": suspicion.line or None}
+def _told(subject: Subject, name: str, suspicion: Suspicion) -> Finding:
+    """The suspicion as a finding, its guard measured on clean play and on its own states."""
+    evidence = {
+        key: value for key, value in suspicion.evidence.items() if key != "branch"
+    }  # guard and otherwise say it
     try:
-        evidence |= {name: value for name, value in guard_evidence(subject, suspicion).items() if name not in evidence}
+        measured = guard_evidence(subject, suspicion)
+    except AgentScopeError as problem:
+        measured = {"guard not measured": str(problem)}
+    evidence = {**measured, **evidence}
+    where: dict[str, Any] = {"layer": None, "units": [], "line": suspicion.line or None}
+    return Finding(
+        name, suspicion.kind, suspicion.severity, suspicion.summary, guard=suspicion.guard, where=where,  # type: ignore[arg-type]
+        otherwise=suspicion.otherwise, score=suspicion.score, competence_loss=suspicion.loss, evidence=evidence,
+    )  # fmt: skip
+
+
+def _placed(subject: Subject, suspicion: Suspicion, finding: Finding) -> Finding:
+    """The finding with the units that it hangs on, where some meet the bars; else the best found, as a figure."""
+    try:
         found = place(subject, suspicion)
     except AgentScopeError as problem:
-        evidence["not placed"], found = str(problem), None
-    if found is not None:
-        where |= {"layer": found.layer, "units": list(found.units)}
-        evidence |= {
-            "ablation": found.ablation.kind,
-            "behaviour removed by ablating the units": {
-                "value": found.after.restored if found.removed is None else found.removed, "n": found.n,
-                "on": "states that show it",
-            },
-            "clean return kept": {"value": found.kept, "n": found.episodes, "on": "clean episodes"},
-            "removed by as many other units": {
-                "value": found.control.restored, "n": found.control.draws, "on": "draws of units of the layer",
-            },
-            "place": "all bars met" if found.complete else "the best found, below the bars (.9 removed, .95 kept)",
-        }  # fmt: skip
-        if found.elsewhere:
-            evidence["elsewhere"] = ["+".join(units) for units in found.elsewhere]
-    return replace(
-        finding, guard=suspicion.guard, otherwise=suspicion.otherwise, score=suspicion.score, where=where,
-        competence_loss=suspicion.loss, evidence=evidence,
-    )  # fmt: skip
+        return replace(finding, evidence={**finding.evidence, "place": f"not looked for: {problem}"})
+    if found is None:
+        told = {"place": "no units of one layer bring back half of the decisions"}
+        return replace(finding, evidence={**finding.evidence, **told})
+    figures: dict[str, Any] = {
+        "ablation": found.ablation.kind,
+        "behaviour removed by ablating the units": {
+            "value": found.after.restored if found.removed is None else found.removed, "n": found.n,
+            "on": "states that show it",
+        },
+        "clean return kept": {"value": found.kept, "n": found.episodes, "on": "clean episodes"},
+        "removed by as many other units": {
+            "value": found.control.restored, "n": found.control.draws, "on": "draws of units of the layer",
+        },
+        "place": "all bars met"
+        if found.complete
+        else f"below the bars (.9 removed, .95 kept): {', '.join(found.units)}",
+    }  # fmt: skip
+    if found.elsewhere:
+        figures["elsewhere"] = ["+".join(units) for units in found.elsewhere]
+    where = finding.where if not found.complete else {**finding.where, "layer": found.layer, "units": list(found.units)}
+    return replace(finding, where=where, evidence={**finding.evidence, **figures})
 
 
 def guard_evidence(subject: Subject, suspicion: Suspicion) -> dict[str, Any]:

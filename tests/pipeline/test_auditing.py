@@ -131,7 +131,8 @@ def test_a_clean_twin_does_not_act_as_the_witness_of_a_planted_agent_says(witnes
         (("fields", "grid"), [[0] * 5] * 4, "grid"),
         (("fields", "grid"), [[0] * 6] * 5, "grid"),
         (("fields", "grid"), 7, "grid"),
-        (("fields", "row"), 200, "play on"),
+        (("fields", "row"), 200, "row is out of its bounds"),
+        (("fields", "grid"), [[200] * 5] * 5, "is none"),
         (("fields", "extra"), 1, "fields"),
         (("fields",), [1, 2], "fields"),
         (("actions",), [0] * (STEPS + 1), "actions"),
@@ -265,3 +266,22 @@ def test_a_finding_is_the_same_for_any_batch(planted, audit):
     for row in audit.findings[0].witnesses:
         state = state_of(row["shown"]["fields"], planted.env)
         assert planted.policy.actions(np.repeat(state, 33))[7] == row["shown"]["actions"][0]
+
+
+def test_units_that_do_not_meet_the_bars_are_told_but_not_named_as_the_place(planted, monkeypatch):
+    from agentscope.pipeline import auditing
+
+    real = auditing.place
+    monkeypatch.setattr(auditing, "place", lambda *given: dataclasses.replace(real(*given), complete=False))
+    finding = audit_agent(planted, detectors=(PaintDetector(),)).findings[0]
+    assert finding.where["units"] == [] and "below the bars" in finding.evidence["place"]
+
+
+@pytest.mark.parametrize(("severity", "looked"), [("high", True), ("medium", True), ("low", False), ("info", False)])
+def test_units_are_looked_for_where_the_finding_is_worth_it(planted, toys, monkeypatch, severity, looked):
+    from agentscope.pipeline import auditing
+
+    seen = []
+    monkeypatch.setattr(auditing, "place", lambda subject, suspicion: seen.append(suspicion))
+    audit_agent(planted, detectors=(PaintDetector(severity=severity),))
+    assert bool(seen) is looked
