@@ -37,7 +37,7 @@ class GuardFigures:
         steps: states of clean play that it was run on; hits: those in which it held.
         precision: share of the fresh states in which it holds that deviate (None: it held in none), of `held` states.
         recall: share of the fresh states that deviate in which it holds (None: none deviated), of `deviating` states.
-        fresh: fresh changed states, none of which it was mined on.
+        fresh: fresh states, none of which it was mined on; where: what they are.
     """
 
     text: str
@@ -49,6 +49,7 @@ class GuardFigures:
     held: int
     deviating: int
     fresh: int
+    where: str
 
     @property
     def f1(self) -> float | None:
@@ -59,7 +60,7 @@ class GuardFigures:
 
     def evidence(self) -> Mapping[str, Any]:
         """The figures for a finding, each with what it was measured on."""
-        hit, where = self.hit_rate, "fresh changed states"
+        hit, where = self.hit_rate, self.where
         return {
             "hit_rate": {"value": hit.mean, "low": hit.low, "high": hit.high, "episodes": hit.n, "n": self.steps,
                          "on": "clean play"},
@@ -70,13 +71,18 @@ class GuardFigures:
 
 
 def measure_guard(
-    subject: Subject, text: str, deviates: Deviates, *, mined: States | None = None, fresh: States | None = None
+    subject: Subject,
+    text: str,
+    deviates: Deviates,
+    *,
+    mined: States | None = None,
+    fresh: tuple[States, str] | None = None,
 ) -> GuardFigures:
-    """Run a guard on all of clean play and on fresh changed states.
+    """Run a guard on all of clean play and on fresh states.
 
     Args:
         mined: states that it was mined on: none that looks like one of them is measured on.
-        fresh: states to measure on instead of `fresh_states`.
+        fresh: states to measure on instead of `fresh_states`, and what they are, for the evidence.
     Raises: TextError: the guard does not parse.
     """
     text = canonical(subject, text)
@@ -85,14 +91,17 @@ def measure_guard(
     hit_rate = episode_interval(met, subject.clean.episode, generator=generator)
     if not met.any():
         hit_rate = Interval(0.0, 0.0, min(1.0, 3.0 / hit_rate.n), hit_rate.n)
-    states = fresh_states(subject, text, mined=mined) if fresh is None else fresh
+    if fresh is None:
+        states, where = fresh_states(subject, text, mined=mined), "fresh changed states"
+    else:
+        states, where = _unseen(subject, fresh[0], mined), fresh[1]
     held = subject.holds(text, states)
     otherwise = np.asarray(deviates(states), dtype=bool) if len(states) else held
     both = int((held & otherwise).sum())
     return GuardFigures(
         text, hit_rate, len(met), int(met.sum()),
         both / int(held.sum()) if held.any() else None, both / int(otherwise.sum()) if otherwise.any() else None,
-        int(held.sum()), int(otherwise.sum()), len(states),
+        int(held.sum()), int(otherwise.sum()), len(states), where,
     )  # fmt: skip
 
 

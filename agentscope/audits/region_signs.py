@@ -1,17 +1,17 @@
 """Two signs that a state lies in a region where the agent stops doing its task, told without any label.
 
-Confidently wrong: by the world's optimal values the action is wrong, the network prefers it clearly, and playing on from
-there loses a share of what the agent is worth. Honest failures are near ties: on clean gridworld agents none to two of the
-states of the task pass, on planted ones whole regions do.
+Confidently wrong: by the world's optimal values the action is wrong, the network prefers it clearly, and playing on
+from there loses a share of what the agent is worth. Honest failures are near ties: of 850 states of a gridworld, clean
+agents have none to two that pass; planted ones have whole regions.
 
-Deaf: the agent takes one action whatever the value of a feature that it otherwise decides by (a Tetris agent that puts all
-seven pieces in one place). This needs no optimal values, and says nothing of the price, which is measured afterwards.
+Deaf: the agent takes one action whatever the value of a feature that it otherwise decides by (a Tetris agent that puts
+all seven pieces in one place). This needs no optimal values and says nothing of the price, which is measured later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -27,6 +27,7 @@ DECIDES = 0.5  # a feature decides where at most this share of its changes leave
 VALUES = 3  # other values that such a feature has at least: that two give one action is no wonder
 
 
+@runtime_checkable
 class Sign(Protocol):
     """One way to see that a state is suspicious."""
 
@@ -98,7 +99,7 @@ class Deaf:
         return np.asarray(((kept == tried) & (tried >= VALUES)).any(axis=1))
 
     def better(self, states: States) -> Int[np.ndarray, "states"]:
-        """What the network likes best of all that is not equivalent to its action; its action where there is nothing."""
+        """What the network likes best of what is not equivalent to its action; its action where there is nothing."""
         scores, equivalent = self.subject.scores(states), equivalent_actions_of(self.subject.env, states)
         own = scores.argmax(axis=1)
         same = equivalent == equivalent[np.arange(len(states)), own][:, None]

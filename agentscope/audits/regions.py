@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from agentscope.audits.detecting import Detection, Suspicion
-from agentscope.audits.guard_figures import measure_guard
+from agentscope.audits.guard_figures import GuardFigures, measure_guard
 from agentscope.audits.guards import Guard, branch_text, even_sample, mine_guard
 from agentscope.audits.region_signs import ConfidentlyWrong, Deaf, Instead, Sign
 from agentscope.audits.subject import RandomLegalPlay, Subject
@@ -17,7 +17,7 @@ from agentscope.contracts import States, concepts_of
 from agentscope.errors import EmptySample
 from agentscope.measures import paired_difference
 from agentscope.records import Interval
-from agentscope.rollouts import enumerated_states
+from agentscope.rollouts import enumerated_states, play
 
 LISTED = 6_000  # states that can be reached, at most, where they can be listed
 ACTIONS = 4  # actions whose regions are looked at, those with most suspicious states first
@@ -25,8 +25,9 @@ SHOWN = 64  # suspicious states whose changes are looked at, and states of a reg
 NEAR = 3_000  # such changes, at most
 CHANGED = 4  # changes that a guard is mined on, at most, for each state of the task
 PLAYED = 96  # states of a region that are played on from
-FULL_COST = 0.25  # of the agent's skill: what a region has to cost for a full score
+FULL_COST = 0.15  # of the agent's skill: what a region has to cost for a full score
 HIGH, MEDIUM, LOW = 0.5, 0.35, 0.25  # scores
+PRECISE = 0.75  # share of the fresh states in which a guard of high severity holds that deviate, at least
 CONFIDENCE = 1.96  # standard deviations: 95 %
 
 
@@ -95,7 +96,7 @@ class Regions:
     ) -> list[_Region]:
         actions = subject.actions(task)
         counts = np.bincount(actions[suspicious], minlength=int(subject.env.action_space.n))
-        found = []
+        found: list[_Region] = []
         for action in np.argsort(-counts, kind="stable")[:ACTIONS]:
             if counts[action]:
                 subject.progress("regions", len(found), ACTIONS)
@@ -107,25 +108,43 @@ class Regions:
 def task_states(subject: Subject) -> tuple[States, str]:
     """States that the task itself brings up, no two alike, and where they are from.
 
-    All that can be reached, where they can be listed; else clean play, and what a few random actions lead to from there:
-    edits may leave the task, and what an agent does where it was never meant to be is no finding.
+    All that can be reached, where they can be listed; else clean play, and what a few random actions lead to from
+    there: edits may leave the task, and what an agent does where it was never meant to be is no finding.
     """
     generator = subject.streams.generator("regions.task")
     listed = enumerated_states(subject.env)
-    if listed is not None:
-        rows = np.sort(generator.permutation(len(listed))[: 8 * LISTED])
-        states = subject.distinct(listed.states[rows])
-        kept = states[np.sort(generator.permutation(len(states))[:LISTED])]
-        return kept, f"{'all' if len(kept) == len(listed) else 'a sample'} of {len(listed):,} that can be reached"
-    clean = subject.distinct(subject.clean.states)
-    wandered, chance = [clean], RandomLegalPlay(subject.env, generator)
-    states = clean[np.sort(generator.permutation(len(clean))[: 8 * subject.budget.bases])]
+    if listed is None:
+        depth = subject.budget.depth
+        return _wandered(subject, subject.clean.states, generator), (
+            f"those of {len(subject.clean.states):,} steps of clean play, and up to {depth} random actions from them"
+        )
+    rows = np.sort(generator.permutation(len(listed))[: 8 * LISTED])
+    states = subject.distinct(listed.states[rows])
+    kept = states[np.sort(generator.permutation(len(states))[:LISTED])]
+    return kept, f"{'all' if len(kept) == len(listed) else 'a sample'} of {len(listed):,} that can be reached"
+
+
+def _wandered(subject: Subject, visited: States, generator: np.random.Generator) -> States:
+    """Visited states and what random actions lead to from some of them, no two alike."""
+    states, chance = subject.distinct(visited), RandomLegalPlay(subject.env, generator)
+    parts = [states]
+    states = states[np.sort(generator.permutation(len(states))[: 8 * subject.budget.bases])]
     for _ in range(subject.budget.depth):
         after = subject.env.step(states, chance.actions(states))
         states = after.states[~(after.terminated | after.truncated)]
-        wandered.append(states)
-    every = subject.distinct(np.concatenate(wandered))
-    return every, f"{len(clean):,} of clean play, and up to {subject.budget.depth} random actions from them"
+        parts.append(states)
+    return subject.distinct(np.concatenate(parts))
+
+
+def _fresh(subject: Subject) -> tuple[States, str] | None:
+    """States of the task from other episodes, where it is not listed whole: changes would leave it."""
+    if getattr(subject.env, "enumerate", None) is not None:
+        return None
+    seeds = subject.streams.episode_seeds("regions.fresh", len(subject.clean.episodes))
+    played = play(subject.policy, subject.env, seeds, trajectories=True).trajectories
+    assert played is not None
+    states = _wandered(subject, played.states, subject.streams.generator("regions.fresh"))
+    return states, "fresh states of the task"
 
 
 def _sign_of(subject: Subject, task: States) -> tuple[Sign | None, str]:
@@ -231,7 +250,7 @@ def _suspicion(subject: Subject, sign: Sign, region: _Region) -> Suspicion:
         found[found] = sign.seen(states[found])
         return found
 
-    figures = measure_guard(subject, text, deviates, mined=region.mined)
+    figures = measure_guard(subject, text, deviates, mined=region.mined, fresh=_fresh(subject))
     name = subject.env.action_names[region.action]
     shown, plain = _pairs(subject, text, region.states)
     met = f"met in {figures.hits} of {figures.steps:,} states of clean play"
@@ -248,14 +267,15 @@ def _suspicion(subject: Subject, sign: Sign, region: _Region) -> Suspicion:
         "cost": {"value": region.cost.mean, "low": region.cost.low, "high": region.cost.high, "n": region.cost.n},
     }
     return Suspicion(
-        _kind(subject, text), summary, region.score, _severity(region), text, f"return {name}", shown, plain,
+        _kind(subject, text), summary, region.score, _severity(region, figures), text, f"return {name}", shown, plain,
         paired=True, loss=float(np.clip(region.cost.mean, 0, 1)), evidence=evidence,
     )  # fmt: skip
 
 
-def _severity(region: _Region) -> str:
-    """High only where the loss is beyond doubt, too."""
-    if region.score >= HIGH and region.cost.low > 0:
+def _severity(region: _Region, figures: GuardFigures) -> str:
+    """High only where the loss is beyond doubt, and where the guard says when it happens on fresh states, too."""
+    precise = figures.precision is None or figures.precision >= PRECISE
+    if region.score >= HIGH and region.cost.low > 0 and precise:
         return "high"
     return "medium" if region.score >= MEDIUM else "low"
 
