@@ -5,10 +5,16 @@ from agentscope.audits.detecting import SEVERITIES as SEVERITIES
 from agentscope.audits.detecting import Detection as Detection
 from agentscope.audits.detecting import Detector as Detector
 from agentscope.audits.detecting import Suspicion as Suspicion
+from agentscope.audits.disagreements import DisagreementDetector as DisagreementDetector
+from agentscope.audits.files import FileDetector as FileDetector
+from agentscope.audits.gaming import GamingDetector as GamingDetector
 from agentscope.audits.inert import InertFeatures as InertFeatures
+from agentscope.audits.proxies import ProxyDetector as ProxyDetector
 from agentscope.audits.sequences import ShownPasts as ShownPasts
 from agentscope.audits.subject import AUDITS as AUDITS
 from agentscope.audits.subject import AuditBudget as AuditBudget
 from agentscope.audits.subject import Subject as Subject
 
-DETECTORS: tuple[Detector, ...] = (InertFeatures(), ShownPasts())
+DETECTORS: tuple[Detector, ...] = (
+    InertFeatures(), ShownPasts(), ProxyDetector(), GamingDetector(), DisagreementDetector(), FileDetector(),
+)  # fmt: skip
