@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -13,6 +13,8 @@ from agentscope.contracts import States, equivalent_actions_of, legal_actions_of
 
 TIE = 1e-6  # optimal values closer than this are equal
 SHOWN, CLEAN = 128, 256  # states on which ablations are compared
+FEW = 64  # decisions that show the behaviour; with fewer, the same change is looked at in more states
+MORE = 512  # of clean play
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ def cases_of(subject: Subject, suspicion: Suspicion) -> Cases | None:
         return None
     generator = subject.streams.generator("place")
     good, bad = wanted_actions(subject, suspicion)
+    if bad.sum() < FEW:
+        suspicion = in_more_states(subject, suspicion, generator)
+        good, bad = wanted_actions(subject, suspicion)
+    assert suspicion.shown is not None
     rows = np.flatnonzero(bad)
     if not len(rows):
         return None
@@ -61,6 +67,28 @@ def cases_of(subject: Subject, suspicion: Suspicion) -> Cases | None:
         subject.clean.states[free],
         spread,
     )
+
+
+def in_more_states(subject: Subject, suspicion: Suspicion, generator: np.random.Generator) -> Suspicion:
+    """The same change in the bases and in clean play too, where it writes the same values into the same fields.
+
+    A behaviour may cost competence in first states without changing a decision there: it changes later ones.
+    """
+    shown, plain = suspicion.shown, suspicion.plain
+    if not suspicion.paired or shown is None or plain is None:
+        return suspicion
+    fields = [name for name in shown.dtype.names or () if (shown[name] != plain[name]).any()]
+    if any((shown[name] != shown[name][0]).any() for name in fields):
+        return suspicion
+    visited = np.sort(generator.permutation(len(subject.clean.states))[:MORE])
+    others = subject.distinct(np.concatenate([subject.bases, subject.clean.states[visited]]))
+    changed = others.copy()
+    for name in fields:
+        changed[name] = shown[name][0]
+    fits = np.ones(len(others), dtype=bool)
+    if suspicion.guard is not None:
+        fits = subject.holds(suspicion.guard, changed) & ~subject.holds(suspicion.guard, others)
+    return replace(suspicion, shown=np.concatenate([shown, changed[fits]]), plain=np.concatenate([plain, others[fits]]))
 
 
 def behaving(subject: Subject, suspicion: Suspicion) -> Bool[np.ndarray, "states"]:

@@ -136,6 +136,22 @@ def test_an_ablation_leaves_the_units_that_it_does_not_name_as_they_are() -> Non
     assert np.ptp(position[:, :, 1, 2], axis=0).max() == 0.0
 
 
+def test_a_change_that_flips_nothing_in_the_states_that_were_shown_is_looked_at_in_more() -> None:
+    name = "f6-supervisor5-ppo-2500"
+    subject, suspicion = subject_of(name), suspicion_of(name)
+    assert suspicion.shown is not None and suspicion.plain is not None
+    same = subject.actions(suspicion.shown) == subject.actions(suspicion.plain)
+    quiet = replace(suspicion, shown=suspicion.shown[same], plain=suspicion.plain[same])
+    cases = cases_of(subject, quiet)
+    assert same.any() and cases is not None and len(cases.shown) > 0
+    assert subject.holds(truth_of(name).trigger, cases.shown).all() and not cases.good[0, cases.own[0]]
+    found = place(subject, quiet)
+    assert found is not None and found.units[0] in truth_of(name).units
+    unpaired = replace(quiet, paired=False, plain=None)
+    few = cases_of(subject, unpaired)
+    assert few is None or len(few.shown) <= same.sum()
+
+
 def test_unpaired_states_want_the_optimal_actions_where_the_world_tells_them() -> None:
     subject = subject_of("keydoor-dqn")
     shown = subject.bases[:50]
