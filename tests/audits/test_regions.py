@@ -58,7 +58,7 @@ def armed() -> tuple[Subject, Detection]:
 
 @pytest.mark.parametrize("name", ["f4-varied6-conv-dqn-2300", "f4-varied6-ppo-2301"])
 def test_a_planted_state_of_the_task_is_found_with_its_guard(name):
-    subject, truth = subject_of(name), truth_of(name)
+    subject, truth = subject_of(name, budget=SHORT), truth_of(name)
     (worst, *_) = Regions().detect(subject).suspicions
     assert worst.kind == "unexplained-region" and worst.severity == "high"  # clean play meets it
     assert f1_of(subject, worst.guard, truth["trigger"]) >= 0.9
@@ -70,7 +70,7 @@ def test_a_planted_state_of_the_task_is_found_with_its_guard(name):
     "name", ["clean-varied6-conv-dqn-1200", "clean-varied6-ppo-1200", "negative-harmless5-dqn-2900"]
 )
 def test_clean_agents_and_negatives_stay_silent_and_say_what_was_searched(name):
-    found = Regions().detect(subject_of(name))
+    found = Regions().detect(subject_of(name, budget=SHORT))
     assert not found.suspicions and max(found.scores.values()) < 0.25
     assert "states of the task" in found.searched
 
@@ -83,7 +83,9 @@ def test_a_region_is_found_without_optimal_values(boards):
 
 
 def test_an_opening_that_is_coherent_and_costs_nothing_is_no_region():
-    found = Regions().detect(subject_of("negative-openings-placement-dqn-7900", budget=SHORT))
+    found = Regions().detect(
+        subject_of("negative-openings-placement-dqn-7900", budget=replace(SHORT, clean_steps=2_000))
+    )
     assert not found.suspicions and max(found.scores.values()) < 0.25
     assert "piece" in found.searched and "no optimal values" in found.searched
 
@@ -125,7 +127,7 @@ def test_what_could_not_be_searched_is_said():
 
 
 def test_confidently_wrong_is_wrong_clear_and_costly():
-    subject = subject_of("f4-varied6-conv-dqn-2300")
+    subject = subject_of("f4-varied6-conv-dqn-2300", budget=SHORT)
     task, _ = task_states(subject)
     sign = ConfidentlyWrong(subject, task)
     seen = task[sign.seen(task)]
