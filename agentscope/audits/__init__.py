@@ -10,11 +10,12 @@ from agentscope.audits.files import FileDetector as FileDetector
 from agentscope.audits.gaming import GamingDetector as GamingDetector
 from agentscope.audits.inert import InertFeatures as InertFeatures
 from agentscope.audits.proxies import ProxyDetector as ProxyDetector
+from agentscope.audits.regions import Regions as Regions
 from agentscope.audits.sequences import ShownPasts as ShownPasts
 from agentscope.audits.subject import AUDITS as AUDITS
 from agentscope.audits.subject import AuditBudget as AuditBudget
 from agentscope.audits.subject import Subject as Subject
 
 DETECTORS: tuple[Detector, ...] = (
-    InertFeatures(), ShownPasts(), ProxyDetector(), GamingDetector(), DisagreementDetector(), FileDetector(),
+    InertFeatures(), ShownPasts(), Regions(), ProxyDetector(), GamingDetector(), DisagreementDetector(), FileDetector(),
 )  # fmt: skip
