@@ -254,7 +254,8 @@ def _animation(subject: Subject, pair: tuple[Played | None, Played]) -> bytes:
         done = [f"step {at}: {subject.env.action_names[action]}" for at, action in enumerate(side.actions)]
         end = {"over": "over", "time": "out of time", "cut": "goes on"}[side.ended]
         captions = (*done, f"step {len(done)}: {end}, return {side.returned:.4g}")[: len(drawn)]
-        films.append(Film(f"{name}: return {side.returned:.4g}", drawn, captions))
+        hidden = "" if side.hidden is None else f", hidden {side.hidden:.4g}"
+        films.append(Film(f"{name}: return {side.returned:.4g}{hidden}", drawn, captions))
     return film_webp(films)
 
 

@@ -197,7 +197,9 @@ def agents_table(rows: Sequence[Row]) -> Iterator[RenderableType]:
     for name, told in searched:
         by_detector.setdefault(shown(name), []).append(shown(told))
     for name, told_of in by_detector.items():
-        more = f" ({len(told_of) - 1} other agents' spaces: see their pages)" if len(told_of) > 1 else ""
+        more = (
+            f" (and {counted(len(told_of) - 1, 'other space')}: each agent's page has its own)" if told_of[1:] else ""
+        )
         add_row(lines, name, told_of[0] + more)
     yield lines
 
