@@ -17,6 +17,7 @@ CHECKED = (
     "agentscope.decompilation.proofs.readings",
     "agentscope.decompilation.spreads",
     "agentscope.decompilation.storing",
+    "agentscope.detector_trials",
     "agentscope.decompilation.proofs.turning",
     "agentscope.decompilation.proofs.unfolding",
     "agentscope.language.batches",

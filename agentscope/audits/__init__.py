@@ -12,10 +12,12 @@ from agentscope.audits.inert import InertFeatures as InertFeatures
 from agentscope.audits.proxies import ProxyDetector as ProxyDetector
 from agentscope.audits.regions import Regions as Regions
 from agentscope.audits.sequences import ShownPasts as ShownPasts
+from agentscope.audits.silence import SilentUnits as SilentUnits
 from agentscope.audits.subject import AUDITS as AUDITS
 from agentscope.audits.subject import AuditBudget as AuditBudget
 from agentscope.audits.subject import Subject as Subject
 
 DETECTORS: tuple[Detector, ...] = (
     InertFeatures(), ShownPasts(), Regions(), ProxyDetector(), GamingDetector(), DisagreementDetector(), FileDetector(),
+    SilentUnits(),
 )  # fmt: skip

@@ -291,6 +291,3 @@ def _pairs(subject: Subject, guard: str, states: States) -> tuple[States, States
     out = out[generator.permutation(len(out))]
     parent, first = np.unique(edits.parent[out], return_index=True)
     return shown[parent], edits.states[out[first]]
-
-
-DETECTORS = (Regions(),)

@@ -8,15 +8,16 @@ from itertools import product
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.lib.recfunctions import repack_fields
 
 from agentscope.audits.changes import Loss, modal_action
 from agentscope.audits.detecting import Detection, Suspicion
 from agentscope.audits.features import Feature
+from agentscope.audits.guard_figures import measure_guard
 from agentscope.audits.guards import mine_guard
 from agentscope.audits.judging import BRANCH, severity_of, told_loss
+from agentscope.audits.masking import FieldValues, MaskedPlay, deviation_from, values_of
 from agentscope.audits.subject import Subject
-from agentscope.contracts import Policy, States, legal_actions_of
+from agentscope.contracts import States, legal_actions_of
 from agentscope.measures import mean_interval
 
 STARTS = 16  # first states from which actions are forced
@@ -32,26 +33,8 @@ USUAL = 8  # pasts of clean play among which the usual one is chosen
 class Past:
     """What a state shows of what came before, and forced actions that make it."""
 
-    fields: States  # one row, of the history's fields only
+    values: FieldValues
     actions: tuple[int, ...]
-
-    def write(self, states: States) -> States:
-        """The states with this past."""
-        changed = states.copy()
-        for name in self.fields.dtype.names or ():
-            changed[name] = self.fields[name][0]
-        return changed
-
-
-class MaskedPlay:
-    """The agent, shown one past whatever the past was, in the state as it is."""
-
-    def __init__(self, policy: Policy, past: Past) -> None:
-        self.policy, self.past = policy, past
-
-    def actions(self, states: States) -> Int[np.ndarray, "states"]:
-        """What it does."""
-        return np.asarray(self.policy.actions(self.past.write(states)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +90,7 @@ class _Tried:
     losses: Float[np.ndarray, "pasts cores"]
     actions: Int[np.ndarray, "pasts cores"]
     usual: Int[np.ndarray, "pasts cores"]
-    masked: Past
+    masked: FieldValues
 
     def with_more(self, other: _Tried) -> _Tried:
         """These pasts and others, tried in the same states."""
@@ -139,8 +122,8 @@ def _pasts(subject: Subject, names: list[str]) -> list[Past]:
     starts = subject.starts[:STARTS]
     for sequence in _sequences(subject, starts):
         for state, done in _forced(subject, starts, sequence):
-            fields = repack_fields(state[names])
-            found.setdefault(fields.tobytes(), Past(fields, done))
+            (values,) = values_of(state, names)
+            found.setdefault(values.key(), Past(values, done))
         if len(found) >= PASTS:
             break
     return list(found.values())[:PASTS]
@@ -200,26 +183,22 @@ def _forced(subject: Subject, starts: States, sequence: Sequence[int]) -> Iterat
 
 def _neighbours(features: Sequence[Feature], pasts: list[Past], losses: Float[np.ndarray, "pasts"]) -> list[Past]:
     """Costly pasts with one feature of another value, whether play can make that or not: where does the cost end?"""
-    known = {past.fields.tobytes() for past in pasts}
+    known = {past.values.key() for past in pasts}
     costly = [pasts[row] for row in np.argsort(-losses, kind="stable") if losses[row] >= losses.max() / 2]
     found: dict[bytes, Past] = {}
     for past, feature in product(costly[:NEAR], features):
         for setting in feature.settings:
-            fields = setting.write(past.fields)
-            if fields.tobytes() not in known:
-                found.setdefault(fields.tobytes(), Past(fields, past.actions))
+            values = FieldValues(setting.write(past.values.row))
+            if values.key() not in known:
+                found.setdefault(values.key(), Past(values, past.actions))
     return list(found.values())[:PASTS]
 
 
-def _usual(subject: Subject, names: list[str]) -> Past:
+def _usual(subject: Subject, names: list[str]) -> FieldValues:
     """Of the pasts that clean play shows most, the one under which the agent does best."""
-    fields = repack_fields(subject.clean.states[names])
-    rows, counts = np.unique(fields, return_counts=True)
-    common = rows[np.argsort(-counts, kind="stable")[:USUAL]]
-    pasts = [Past(common[row : row + 1], ()) for row in range(len(common))]
-    cores = _cores(subject)
-    worths = [float(subject.worth(subject.play_on(cores, MaskedPlay(subject.policy, past))).mean()) for past in pasts]
-    return pasts[int(np.argmax(worths))]
+    common, cores = values_of(subject.clean.states, names)[:USUAL], _cores(subject)
+    worths = [float(subject.worth(subject.play_on(cores, MaskedPlay(subject.policy, each))).mean()) for each in common]
+    return common[int(np.argmax(worths))]
 
 
 def _cores(subject: Subject) -> States:
@@ -227,11 +206,11 @@ def _cores(subject: Subject) -> States:
     return subject.bases[np.sort(generator.permutation(len(subject.bases))[:CORES])]
 
 
-def _tried(subject: Subject, pasts: list[Past], usual: Past) -> _Tried:
+def _tried(subject: Subject, pasts: list[Past], usual: FieldValues) -> _Tried:
     """Play on from every core state with every past, as the agent and as it would with a usual past."""
     cores = _cores(subject)
     shape = (len(pasts), len(cores))
-    shown = np.concatenate([cores[:0], *(past.write(cores) for past in pasts)])
+    shown = np.concatenate([cores[:0], *(past.values.write(cores) for past in pasts)])
     masked = MaskedPlay(subject.policy, usual)
     unit = subject.skill or 1.0
     losses = np.zeros(len(shown))
@@ -247,16 +226,15 @@ def _tried(subject: Subject, pasts: list[Past], usual: Past) -> _Tried:
 def _suspicion(subject: Subject, tried: _Tried, pasts: list[Past]) -> Suspicion:
     """The pasts that cost most, and the condition that tells them from the others."""
     bad = tried.mean >= tried.mean.max() / 2
-    shown = np.concatenate([past.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if chosen])
-    others = [past.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if not chosen]
+    shown = np.concatenate([past.values.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if chosen])
+    others = [past.values.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if not chosen]
     guard = mine_guard(subject, shown, np.concatenate([tried.cores, *others]))
     losses = tried.losses[bad]
     interval = mean_interval(losses.mean(axis=0), generator=subject.streams.generator("sequences.loss"))
     flipped = tried.actions[bad] != tried.usual[bad]
     action, share = modal_action(tried.actions[bad][flipped])
     names = subject.env.action_names
-    met = float(subject.holds(guard.text, subject.clean.states).mean()) if guard else 1.0
-    kind = "dormant-branch" if met == 0 or interval.mean >= BRANCH else "irrelevant-feature"
+    kind = "dormant-branch" if interval.mean >= BRANCH else "irrelevant-feature"
     worst = pasts[int(tried.mean.argmax())]
     otherwise = f"return {names[action]}" if share >= 0.8 else ""
     plain = tried.masked.write(shown)
@@ -266,6 +244,11 @@ def _suspicion(subject: Subject, tried: _Tried, pasts: list[Past]) -> Suspicion:
         "loss": told_loss(loss),
         "flips": {"share": float(flipped.mean()), "n": int(flipped.size), "set": loss.ground},
         "coherence": {"action": names[action], "share": share, "n": int(flipped.sum())},
+        **(
+            measure_guard(subject, guard.text, deviation_from(subject, tried.masked), mined=shown).evidence()
+            if guard
+            else {}
+        ),
         "reached by": ", ".join(names[each] for each in worst.actions),
     }
     severity = severity_of(interval.mean, interval.low, flips=float(flipped.mean()))

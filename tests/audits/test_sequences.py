@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from agentscope.audits import Subject
-from agentscope.audits.sequences import MaskedPlay, Past, ShownPasts, _forced, _pasts
+from agentscope.audits.masking import MaskedPlay, values_of
+from agentscope.audits.sequences import ShownPasts, _forced, _pasts
 from agentscope.pipeline import open_agent
 
 FIELDS = ["action1", "action2", "action3", "steps"]
@@ -53,7 +54,7 @@ def test_forced_play_is_play() -> None:
 def test_pasts_are_all_short_ones_and_each_is_possible() -> None:
     subject = subject_of("clean-history5-dqn-1100")
     pasts = _pasts(subject, FIELDS)
-    seen = {tuple(int(past.fields[name][0]) for name in FIELDS) for past in pasts}
+    seen = {tuple(int(past.values.row[name][0]) for name in FIELDS) for past in pasts}
     assert len(seen) == len(pasts)
     assert all(min(count, 3) == sum(action > 0 for action in actions) for *actions, count in seen)
     short = {(c + 1, b + 1, a + 1, 3) for a in range(4) for b in range(4) for c in range(4)}
@@ -62,9 +63,9 @@ def test_pasts_are_all_short_ones_and_each_is_possible() -> None:
 
 def test_a_masked_agent_sees_one_past() -> None:
     subject = subject_of("f5-history5-dqn-2400")
-    past = Past(np.array(subject.clean.states[:1][FIELDS]), ())
+    (values,) = values_of(subject.clean.states[:1], FIELDS)
     states = subject.clean.states[5:40]
     expected = states.copy()
     for name in FIELDS:
         expected[name] = subject.clean.states[0][name]
-    assert (MaskedPlay(subject.policy, past).actions(states) == subject.actions(expected)).all()
+    assert (MaskedPlay(subject.policy, values).actions(states) == subject.actions(expected)).all()
