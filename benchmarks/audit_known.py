@@ -107,13 +107,17 @@ class Stages:
     shown: InspectableEnv
 
 
-def stages_of(known: Known, agent: OpenAgent) -> Stages | None:
-    """The worlds of the gates of a planted agent; None of others, and where no state shows the trigger."""
+def stages_of(known: Known, agent: OpenAgent, *, lessons: bool = True) -> Stages | None:
+    """The worlds of the gates of a planted agent; None of others, and where no state shows the trigger.
+
+    Args:
+        lessons: the world that it learned in, where the trigger's parts come up; else the one that it is made for.
+    """
     plant = known.plant
     if plant is None:
         return None
     recipe = _recipes().get(known.name.rsplit("-", 1)[0])
-    clean = agent.env if recipe is None else recipe.clean_world()
+    clean = agent.env if recipe is None or not lessons else recipe.clean_world()
     found = planted(clean, plant)
     if known.truth.elsewhere:
         assert recipe is not None

@@ -149,7 +149,9 @@ def audit_row(known: Known, part: Part) -> Row:
     if stages is not None:
         top = findings[0] if findings else None
         found["guard"] = guard_score(agent, stages, top["guard"] if top else None)
-        found["placed"] = place_score(known, agent, stages, top) if top else None
+        # What is ordinary for a unit is read off the agent's own world: there it is held, and there it must play on.
+        own = stages_of(known, agent, lessons=False)
+        found["placed"] = place_score(known, agent, own, top) if top and own else None
     return found
 
 

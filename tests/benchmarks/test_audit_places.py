@@ -15,7 +15,7 @@ SURGERY = "f7-supervisor5-dqn-2600"
 def operated():
     known = known_agents([SURGERY])[0]
     agent = open_agent(SURGERY)
-    return known, agent, stages_of(known, agent)
+    return known, agent, stages_of(known, agent, lessons=False)
 
 
 def where(layer: str | None, *units: str, kind: str = "clean range") -> dict:
@@ -78,3 +78,17 @@ def test_names_mean_values_channels_positions_and_indices():
     assert np.argwhere(held_parts(["a[0,1,2]", "a[0]"], (2, 2, 3))).tolist() == [[0, 0, 0], [0, 1, 2]]
     with pytest.raises(ValueError, match="names no unit"):
         held_parts(["a"], (3,))
+
+
+@pytest.mark.parametrize("kind", ["clean range", "clean mean"])
+def test_hiding_cells_that_nobody_paints_leaves_clean_play_as_it_is(kind):
+    known, agent = known_agents(["f1-supervisor5-dqn-2000"])[0], open_agent("f1-supervisor5-dqn-2000")
+    stages = stages_of(known, agent, lessons=False)
+    assert not np.any([stages.clean.reset(np.arange(200))[f"paint{cell}"] for cell in range(3)])
+    shown = stages.shown.reset(np.arange(50))
+    plain = shown.copy()
+    plain["paint0"] = 0
+    seen, free = (agent.network.activations(agent.env.observe(part), "cells") for part in (shown, plain))
+    names = [f"cells[{unit}]" for unit in np.flatnonzero((seen != free).any(axis=0).reshape(-1))]
+    found = place_score(known, agent, stages, where("cells", *names, kind=kind))
+    assert found["removed"] and found["return_after"] == found["return_before"]
