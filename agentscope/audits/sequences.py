@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 from jaxtyping import Float, Int
+from numpy.lib.recfunctions import repack_fields
 
 from agentscope.audits.changes import Loss, modal_action
 from agentscope.audits.detecting import Detection, Suspicion
@@ -21,7 +22,8 @@ from agentscope.contracts import States, legal_actions_of
 from agentscope.measures import mean_interval
 
 STARTS = 16  # first states from which actions are forced
-BEAM = 64  # sequences that are made longer where all of them would be too many
+FRONT = 512  # states that short sequences go on from, those whose past moves the scores most where there are more
+ALIKE = 4  # of them, that show one past
 LONGEST = 24  # repetitions of one action, or of two in turn
 PASTS = 500  # different pasts that are played on from
 CORES = 32  # states in which each past is tried
@@ -56,17 +58,18 @@ class ShownPasts:
         if not shown:
             return Detection((), "Nothing: no feature without effect shows anything of the past.", nothing)
         names = _fields(shown)
-        pasts = _pasts(subject, names)
         usual = _usual(subject, names)
+        pasts, complete = _pasts(subject, names, usual)
         tried, made = _tried(subject, pasts, usual), len(pasts)
         if subject.skill > 0 and float(tried.mean.max(initial=0.0)) >= BRANCH / 2:
             near = _neighbours(shown, pasts, tried.mean)
             pasts, tried = [*pasts, *near], tried.with_more(_tried(subject, near, usual))
         names_shown = ", ".join(feature.name for feature in shown)
+        short = "all" if complete else "those that move scores most"
         searched = (
-            f"{made:,} pasts ({names_shown}) made by forced actions, all of up to "
-            f"{_depth(subject)} in a row and up to {LONGEST} of one or two in turn, and {len(pasts) - made:,} "
-            f"neighbours of costly ones, each in {len(tried.cores):,} states."
+            f"{made:,} pasts ({names_shown}) made by forced actions, {short} of up to {subject.budget.depth} in a row "
+            f"and up to {LONGEST} of one or two in turn, and {len(pasts) - made:,} neighbours of costly ones, each in "
+            f"{len(tried.cores):,} states."
         )
         if not len(pasts) or subject.skill <= 0:
             return Detection((), searched, nothing)
@@ -108,77 +111,77 @@ def _fields(features: Sequence[Feature]) -> list[str]:
     return sorted({name for feature in features for setting in feature.settings for name in setting.fields})
 
 
-def _depth(subject: Subject) -> int:
-    """The longest sequences of which all are tried."""
-    actions, depth = int(subject.env.action_space.n), 1
-    while depth < subject.budget.depth and actions ** (depth + 1) <= PASTS:
-        depth += 1
-    return depth
+@dataclass(frozen=True, eq=False)
+class _Front:
+    """States that forced play stands at, with what was forced."""
+
+    states: States
+    actions: list[tuple[int, ...]]
+
+    def take(self, rows: Int[np.ndarray, "rows"]) -> _Front:
+        return _Front(self.states[rows], [self.actions[row] for row in rows])
 
 
-def _pasts(subject: Subject, names: list[str]) -> list[Past]:
-    """Different pasts that forced play from first states makes."""
+def _pasts(subject: Subject, names: list[str], usual: FieldValues) -> tuple[list[Past], bool]:
+    """Different pasts that forced play from first states makes, and whether all short sequences were followed."""
     found: dict[bytes, Past] = {}
+    front = _Front(subject.starts[:STARTS], [()] * min(STARTS, len(subject.starts)))
+    complete = True
+    for _ in range(subject.budget.depth):
+        front = _forced(subject, front)
+        rows = _noted(found, front, names)
+        complete &= len(rows) <= FRONT
+        front = front.take(rows if len(rows) <= FRONT else _furthest(subject, front.take(rows), rows, usual))
+    actions = range(int(subject.env.action_space.n))
+    pairs = list(product(actions, actions)) if len(actions) ** 2 <= PASTS else [(each, each) for each in actions]
     starts = subject.starts[:STARTS]
-    for sequence in _sequences(subject, starts):
-        for state, done in _forced(subject, starts, sequence):
-            (values,) = values_of(state, names)
-            found.setdefault(values.key(), Past(values, done))
-        if len(found) >= PASTS:
-            break
-    return list(found.values())[:PASTS]
+    front = _Front(np.tile(starts, len(pairs)), [()] * (len(pairs) * len(starts)))
+    turns = np.repeat(np.array(pairs), len(starts), axis=0)
+    for step in range(LONGEST):
+        front, turns = _forced_to(subject, front, turns, step)
+        _noted(found, front, names)
+    return list(found.values())[:PASTS], complete
 
 
-def _sequences(subject: Subject, starts: States) -> Iterator[tuple[int, ...]]:
-    """Sequences of actions to force: all short ones, then what takes long, then the furthest of the beam."""
-    actions, depth = range(int(subject.env.action_space.n)), _depth(subject)
-    yield from product(actions, repeat=depth)
-    if len(actions) ** 2 <= PASTS:
-        yield from ((one, two) * (LONGEST // 2) for one, two in product(actions, actions))
-    beam = [()] if depth == subject.budget.depth else _beam(subject, starts, depth)
-    for _ in range(subject.budget.depth - depth):
-        beam = _furthest(subject, starts, [(*sequence, action) for sequence in beam for action in actions])
-        yield from beam
+def _forced(subject: Subject, front: _Front) -> _Front:
+    """Every legal action from every state; what is over drops out."""
+    rows, actions = np.nonzero(legal_actions_of(subject.env, front.states))
+    outcome = subject.env.step(front.states[rows], actions)
+    going = np.flatnonzero(~(outcome.terminated | outcome.truncated))
+    return _Front(outcome.states[going], [(*front.actions[rows[row]], int(actions[row])) for row in going])
 
 
-def _beam(subject: Subject, starts: States, depth: int) -> list[tuple[int, ...]]:
-    return _furthest(subject, starts, list(product(range(int(subject.env.action_space.n)), repeat=depth)))
+def _forced_to(
+    subject: Subject, front: _Front, turns: Int[np.ndarray, "rows 2"], step: int
+) -> tuple[_Front, Int[np.ndarray, "left 2"]]:
+    """Each row's own action of this step, where it is legal."""
+    chosen = turns[:, step % 2]
+    rows = np.flatnonzero(legal_actions_of(subject.env, front.states)[np.arange(len(chosen)), chosen])
+    outcome = subject.env.step(front.states[rows], chosen[rows])
+    rows, states = rows[~(over := outcome.terminated | outcome.truncated)], outcome.states[~over]
+    return _Front(states, [(*front.actions[row], int(chosen[row])) for row in rows]), turns[rows]
 
 
-def _furthest(subject: Subject, starts: States, sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Those whose past moves the scores of the first states most."""
-    plain = subject.scores(starts)
-    shifts = []
-    for sequence in sequences:
-        ends = list(_forced(subject, starts[:1], sequence))
-        names = [name for name in ends[-1][0].dtype.names or () if name in _history_fields(subject)] if ends else []
-        moved = starts.copy()
-        for name in names:
-            moved[name] = ends[-1][0][name]
-        change = subject.scores(moved) - plain
-        shifts.append(float(np.abs(change[np.isfinite(change)]).mean()) if names else -1.0)
-    return [sequences[row] for row in np.argsort([-shift for shift in shifts], kind="stable")[:BEAM]]
+def _noted(found: dict[bytes, Past], front: _Front, names: list[str]) -> Int[np.ndarray, "rows"]:
+    """Enter the pasts that are new. Returns: rows to go on from, a few for each past, since some soon are over."""
+    fields = repack_fields(front.states[names])
+    seen: dict[bytes, int] = {}
+    rows = []
+    for row in range(len(fields)):
+        values = FieldValues(fields[row : row + 1])
+        found.setdefault(values.key(), Past(values, front.actions[row]))
+        seen[values.key()] = seen.get(values.key(), 0) + 1
+        if seen[values.key()] <= ALIKE:
+            rows.append(row)
+    return np.array(rows, dtype=np.int64)
 
 
-def _history_fields(subject: Subject) -> set[str]:
-    return set(_fields([each for each in subject.features if each.history and each.effect != "live"]))
-
-
-def _forced(subject: Subject, starts: States, sequence: Sequence[int]) -> Iterator[tuple[States, tuple[int, ...]]]:
-    """States after each action of a sequence, one row each, from the first start that is not over by then."""
-    states = starts
-    done: tuple[int, ...] = ()
-    for action in sequence:
-        legal = legal_actions_of(subject.env, states)[:, action]
-        if not legal.any():
-            return
-        chosen = np.full(int(legal.sum()), action, dtype=np.int64)
-        outcome = subject.env.step(states[legal], chosen)
-        states = outcome.states[~(outcome.terminated | outcome.truncated)]
-        done = (*done, action)
-        if not len(states):
-            return
-        yield states[:1], done
+def _furthest(
+    subject: Subject, front: _Front, rows: Int[np.ndarray, "rows"], usual: FieldValues
+) -> Int[np.ndarray, "kept"]:
+    """Of these rows, the FRONT whose past moves the scores most beside the usual one."""
+    moved = np.abs(subject.scores(front.states) - subject.scores(usual.write(front.states)))
+    return rows[np.argsort(-np.nanmean(np.where(np.isfinite(moved), moved, np.nan), axis=1), kind="stable")[:FRONT]]
 
 
 def _neighbours(features: Sequence[Feature], pasts: list[Past], losses: Float[np.ndarray, "pasts"]) -> list[Past]:

@@ -7,7 +7,7 @@ import pytest
 
 from agentscope.audits import Subject
 from agentscope.audits.masking import MaskedPlay, values_of
-from agentscope.audits.sequences import ShownPasts, _forced, _pasts
+from agentscope.audits.sequences import ShownPasts, _forced, _Front, _pasts
 from agentscope.pipeline import open_agent
 
 FIELDS = ["action1", "action2", "action3", "steps"]
@@ -40,20 +40,30 @@ def test_where_the_past_is_not_shown_nothing_is_searched() -> None:
 
 def test_forced_play_is_play() -> None:
     subject = subject_of("clean-history5-dqn-1100")
-    sequence = [3, 0, 3]
-    ends = list(_forced(subject, subject.starts, sequence))
-    states, rows = subject.starts, np.arange(len(subject.starts))
-    for (state, _), action in zip(ends, sequence, strict=True):
-        outcome = subject.env.step(states, np.full(len(states), action))
-        going = ~(outcome.terminated | outcome.truncated)
-        states, rows = outcome.states[going], rows[going]
-        assert state.tobytes() == states[:1].tobytes()
-    assert ends[-1][1] == tuple(sequence) and len(rows)
+    front = _Front(subject.starts[:6], [()] * 6)
+    for _ in range(2):
+        front = _forced(subject, front)
+    for state, actions in zip(front.states, front.actions, strict=True):
+        ends = []
+        for start in subject.starts[:6]:
+            alone = np.array([start])
+            for action in actions:
+                outcome = subject.env.step(alone, np.array([action]))
+                alone = outcome.states
+            ends.append((alone.tobytes(), bool(outcome.terminated[0])))
+        assert (state.tobytes(), False) in ends
+    over = sum(
+        bool(subject.env.step(np.array([start]), np.array([action])).terminated[0])
+        for start in subject.starts[:6]
+        for action in range(4)
+    )
+    assert len({actions for actions in front.actions}) == 16 and len(front.states) <= 16 * 6 - 4 * over
 
 
 def test_pasts_are_all_short_ones_and_each_is_possible() -> None:
     subject = subject_of("clean-history5-dqn-1100")
-    pasts = _pasts(subject, FIELDS)
+    pasts, complete = _pasts(subject, FIELDS, values_of(subject.clean.states, FIELDS)[0])
+    assert complete
     seen = {tuple(int(past.values.row[name][0]) for name in FIELDS) for past in pasts}
     assert len(seen) == len(pasts)
     assert all(min(count, 3) == sum(action > 0 for action in actions) for *actions, count in seen)
