@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agentscope.errors import AgentScopeError as AgentScopeError
     from agentscope.interface import StrategyPolicy as StrategyPolicy
     from agentscope.interface import inspect as inspect
+    from agentscope.testing import check_detector as check_detector
     from agentscope.testing import check_environment as check_environment
 
 _HOMES = {
@@ -22,6 +23,7 @@ _HOMES = {
     "AgentScopeError": "errors",
     "StrategyPolicy": "interface",
     "inspect": "interface",
+    "check_detector": "testing",
     "check_environment": "testing",
 }
 

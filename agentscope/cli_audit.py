@@ -106,6 +106,7 @@ def _order(name: str, options: dict[str, Any], command: str, *, several: bool = 
 def _audit_one(session: Session, order: AuditOrder) -> Audited:
     """One agent: everything that was found, or searched."""
     from agentscope import pipeline, reports
+    from agentscope.reports.audited import audit_view, edited_name
 
     with session.watch() as progress:
         found = pipeline.audit_order(order, progress=progress)
@@ -114,14 +115,14 @@ def _audit_one(session: Session, order: AuditOrder) -> Audited:
     if session.as_json:
         session.print_json(reports.audit_document(found.report))
     else:
-        from agentscope.reports.audited import audit_view
-
         session.show(*audit_view(found.report))
     if found.row["kept"]:
         session.say(f"{found.folder} held this very audit already, so it was not done again; --fresh does it again")
     else:
-        pages = "".join(f", finding-{number}.html" for number in range(1, len(found.row["findings"]) + 1)[:3])
-        session.say(f"written: {found.folder} (report.html, report.json, findings.json{pages})")
+        pages = [f"finding-{number}.html" for number in range(1, len(found.row["findings"]) + 1)[:3]]
+        zips = [name for row in found.report["findings"] or [] if (name := edited_name(row))]
+        files = ["report.html", "report.json", "findings.json", *pages, *zips]
+        session.say(f"written: {found.folder} ({', '.join(files)})")
     return found
 
 

@@ -34,11 +34,14 @@ def test_one_agent_is_told_in_full_and_leaves_its_run_folder(tmp_path):
     result = run("audit", PLANTED, "--seed", "3")
     assert result.exit_code == 0, result.output
     for words in ("what was searched", f"nothing of {PLANTED}", "1. high: dormant-branch", "if decoration2() == blue:",
-                  "return north", "hangs on unit", "witnesses"):  # fmt: skip
+                  "return north", "hangs on unit", "without it: finding-1-without.zip", "witnesses"):  # fmt: skip
         assert words in result.stdout, words
     report = json.loads((only_folder(tmp_path) / "report.json").read_text())
     assert report["run"]["command"] == f"audit {PLANTED} --seed 3" and report["audit"]["made_with"]["seed"] == 3
-    assert "finding-1.html" in result.stderr and "CPU s" in (only_folder(tmp_path) / "log.txt").read_text()
+    assert (
+        "finding-1.html, finding-1-without.zip)" in result.stderr
+        and "CPU s" in (only_folder(tmp_path) / "log.txt").read_text()
+    )
 
 
 def test_no_finding_is_not_called_safe_and_says_what_was_searched():

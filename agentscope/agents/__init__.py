@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentscope.agents.cards import AgentCard as AgentCard
     from agentscope.agents.cards import read_card as read_card
+    from agentscope.agents.cutting import without_units as without_units
     from agentscope.agents.describing import describe_zip as describe_zip
     from agentscope.agents.finding import AgentSource as AgentSource
     from agentscope.agents.finding import find_agent as find_agent
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agentscope.agents.loading import network_from_model as network_from_model
     from agentscope.agents.networks import SB3Network as SB3Network
     from agentscope.agents.pickles import read_pickle as read_pickle
+    from agentscope.agents.saving import agent_zip as agent_zip
     from agentscope.agents.saving import save_agent as save_agent
     from agentscope.agents.students import Lessons as Lessons
     from agentscope.agents.students import Student as Student
@@ -34,10 +36,12 @@ _HOMES = {
     "read_card": "cards",
     "shipped_agents": "finding",
     "describe_zip": "describing",
+    "without_units": "cutting",
     "load_network": "loading",
     "network_from_model": "loading",
     "SB3Network": "networks",
     "read_pickle": "pickles",
+    "agent_zip": "saving",
     "save_agent": "saving",
     "Lessons": "students",
     "Student": "students",

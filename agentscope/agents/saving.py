@@ -40,6 +40,17 @@ _BUFFER = 10_000  # SB3 allocates a DQN's replay buffer on load; who trains on p
 def save_agent(agent: SB3Network | Any, path: str | Path) -> None:
     """Write a network, or an SB3 model in memory, as an SB3 zip.
 
+    Raises: as `agent_zip`.
+    """
+    content = agent_zip(agent)
+    part = Path(path).with_name(Path(path).name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)  # never half a zip
+
+
+def agent_zip(agent: SB3Network | Any) -> bytes:
+    """What `save_agent` writes.
+
     Raises: UnsupportedAgent: an extractor class that a zip could only hold as code. BadOption: the network has
         VecNormalize statistics or patches, which no SB3 zip holds.
     """
@@ -59,9 +70,7 @@ def save_agent(agent: SB3Network | Any, path: str | Path) -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    part = Path(path).with_name(Path(path).name + ".part")
-    part.write_bytes(buffer.getvalue())
-    os.replace(part, path)  # never half a zip
+    return buffer.getvalue()
 
 
 def _saved(value: Any) -> bytes:

@@ -10,10 +10,12 @@ from typing import Any
 
 from agentscope import audits, language, measures
 from agentscope.audits import AUDITS, Detection, Detector, Subject, Suspicion
-from agentscope.audits.placing import place
+from agentscope.audits.ablating import OBSERVATION
+from agentscope.audits.placing import Place, place
 from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import AgentScopeError, TextError
 from agentscope.pipeline.examining import parse_for
+from agentscope.pipeline.mending import mend
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import in_one_thread
 from agentscope.pipeline.witnessing import make_witnesses
@@ -37,8 +39,8 @@ class Audit:
         made_with: all that decides the figures: seed, budget, declared, versions, environment, names of the detectors.
         detectors: for each its name, kinds, highest score of each kind, what it searched, and why it failed ("").
         findings: the worst first.
-        files: animations of witnesses by the name under which findings speak of them.
-        timings: CPU seconds of each detector, of placing and of the witnesses.
+        files: animations of witnesses and edited networks by the name under which findings speak of them.
+        timings: CPU seconds of each detector, of placing, of the edited networks and of the witnesses.
     """
 
     made_with: Mapping[str, Any]
@@ -92,7 +94,7 @@ def audit_agent(
 def _findings(
     subject: Subject, suspected: Sequence[tuple[str, Suspicion, str]], clock: _Clock
 ) -> tuple[list[Finding], dict[str, bytes]]:
-    """Each suspicion (detector, itself, what was searched) as a finding; animations of witnesses by name."""
+    """Each suspicion (detector, itself, what was searched) as a finding; animations and edited networks by name."""
     findings: list[Finding] = []
     files: dict[str, bytes] = {}
     left = PLACED[subject.budget.name]
@@ -101,7 +103,13 @@ def _findings(
         if suspicion.shown is not None and suspicion.severity in PLACED_FROM and left:
             left -= 1
             with clock.stage("placing"):
-                finding = _placed(subject, suspicion, finding)
+                finding, found = _placed(subject, suspicion, finding)
+            if found is not None and found.complete:
+                name = f"finding-{number}-without.zip"
+                with clock.stage("edited networks"):
+                    figures, content = mend(subject, suspicion, found.ablation, name)
+                finding = replace(finding, evidence={**finding.evidence, **figures})
+                files |= {} if content is None else {name: content}
         with clock.stage("witnesses"):
             witnesses, picture = make_witnesses(subject, suspicion)
         if picture is not None:
@@ -182,15 +190,28 @@ def _told(subject: Subject, name: str, suspicion: Suspicion) -> Finding:
     )  # fmt: skip
 
 
-def _placed(subject: Subject, suspicion: Suspicion, finding: Finding) -> Finding:
+def _placed(subject: Subject, suspicion: Suspicion, finding: Finding) -> tuple[Finding, Place | None]:
     """The finding with the units that it hangs on, where some meet the bars; else the best found, as a figure."""
     try:
         found = place(subject, suspicion)
     except AgentScopeError as problem:
-        return replace(finding, evidence={**finding.evidence, "place": f"not looked for: {problem}"})
+        return replace(finding, evidence={**finding.evidence, "place": f"not looked for: {problem}"}), None
     if found is None:
         told = {"place": "no units of one layer bring back half of the decisions"}
-        return replace(finding, evidence={**finding.evidence, **told})
+        return replace(finding, evidence={**finding.evidence, **told}), None
+    where = finding.where if not found.complete else {**finding.where, "layer": found.layer, "units": list(found.units)}
+    figures = place_evidence(found, held_at_input=_is_input(subject, found.layer))
+    return replace(finding, where=where, evidence={**finding.evidence, **figures}), found
+
+
+def _is_input(subject: Subject, layer: str) -> bool:
+    """Whether a place is what the network reads, as ids or as a code of them, and no unit that it computes."""
+    return layer == OBSERVATION or any(known.coded for known in subject.network.layers if known.name == layer)
+
+
+def place_evidence(found: Place, *, held_at_input: bool) -> dict[str, Any]:
+    """The figures of a place."""
+    what = "its input" if held_at_input else "the layer"
     figures: dict[str, Any] = {
         "ablation": found.ablation.kind,
         "behaviour removed by ablating the units": {
@@ -199,16 +220,17 @@ def _placed(subject: Subject, suspicion: Suspicion, finding: Finding) -> Finding
         },
         "clean return kept": {"value": found.kept, "n": found.episodes, "on": "clean episodes"},
         "removed by as many other units": {
-            "value": found.control.restored, "n": found.control.draws, "on": "draws of units of the layer",
+            "value": found.control.restored, "n": found.control.draws, "on": f"draws of units of {what}",
         },
         "place": "all bars met"
         if found.complete
         else f"below the bars (.9 removed, .95 kept): {', '.join(found.units)}",
     }  # fmt: skip
+    if held_at_input:
+        figures["held at"] = "its input"
     if found.elsewhere:
         figures["elsewhere"] = ["+".join(units) for units in found.elsewhere]
-    where = finding.where if not found.complete else {**finding.where, "layer": found.layer, "units": list(found.units)}
-    return replace(finding, where=where, evidence={**finding.evidence, **figures})
+    return figures
 
 
 def guard_evidence(subject: Subject, suspicion: Suspicion) -> dict[str, Any]:

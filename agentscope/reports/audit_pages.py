@@ -16,6 +16,7 @@ from agentscope.reports.audited import (
     NO_FLAG,
     WITNESS_HEAD,
     branch_of,
+    edited_line,
     figure_rows,
     heading_of,
     made_line,
@@ -113,6 +114,9 @@ def _card(finding: Row, number: int, files: Mapping[str, bytes]) -> str:
     place = place_line(finding)
     if place:
         parts.append(f"<p>Hangs on {escaped(place)}.</p>")
+    edited = edited_line(finding)
+    if edited:
+        parts.append(f"<p>{escaped(edited[:1].upper() + edited[1:])}</p>")
     parts += [_film(str(row.get("picture")), files) for row in finding["witnesses"]]
     rows = figure_rows(finding)
     if rows:

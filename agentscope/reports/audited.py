@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ COLOURS = {"high": "bold red", "medium": "bold yellow", "low": "cyan", "info": "
 FIGURES_HEAD = ("figure", "value", "95 %", "n", "on")
 MOST_GUARD = 60  # letters of a guard in the table of many agents
 MOST_UNITS = 12
+ZIP_NAME = re.compile(r"finding-[1-9][0-9]{0,3}-without\.zip")
+EDITED = {"edited zip: worth where it shows": "worth where it shows", "edited zip: clean return": "clean return"}
 VALUES = ("value", "mean", "share", "z", "spreads")
 TITLES = ("value", "mean", "low", "high", "n", "episodes", "states", "on", "set")
 
@@ -59,15 +62,40 @@ def heading_of(finding: Row, number: int) -> str:
 
 
 def place_line(finding: Row) -> str:
-    """Units and line that the behaviour hangs on; empty where it was not placed."""
+    """Units, or parts of the input, and line that the behaviour hangs on; empty where it was not placed."""
     where = finding["where"]
     parts = []
     units = [str(unit) for unit in where.get("units") or []]
-    if units:
+    if units and finding["evidence"].get("held at") == "its input":
+        parts.append(f"{listed(units, most=MOST_UNITS)}, held at its input")
+    elif units:
         parts.append(f"{'unit' if len(units) == 1 else 'units'} {listed(units, most=MOST_UNITS)}")
     if where.get("line"):
         parts.append(f"line {where['line']}")
     return shown("; ".join(parts))
+
+
+def edited_name(finding: Row) -> str:
+    """The file that holds the network without the behaviour; empty where none was written."""
+    told = finding["evidence"].get("edited zip")
+    name = str(told.get("file")) if isinstance(told, Mapping) else ""
+    return name if ZIP_NAME.fullmatch(name) else ""
+
+
+def edited_line(finding: Row) -> str:
+    """The network without the behaviour and how it plays, or why there is none; empty where no place was found."""
+    evidence = finding["evidence"]
+    name = edited_name(finding)
+    if not name:
+        told = evidence.get("edited zip")
+        return f"no network without it: {shown(told)}" if isinstance(told, str) else ""
+    parts = [
+        f"{said} {cell(row['value'])} (before: {cell(row.get('before'))})"
+        for key, said in EDITED.items()
+        if isinstance(row := evidence.get(key), Mapping) and "value" in row
+    ]
+    sha256 = str(evidence["edited zip"].get("sha256"))[:8]
+    return shown(f"the network without it: {name}, sha256 {sha256}..." + (f"; {', '.join(parts)}" if parts else ""))
 
 
 def figure_rows(finding: Row) -> list[tuple[str, ...]]:
@@ -80,6 +108,8 @@ def figure_rows(finding: Row) -> list[tuple[str, ...]]:
     if finding.get("score") is not None:
         rows.append(("score", share(finding["score"]), "", "", "0 nothing, 1 certain"))
     for name, value in finding["evidence"].items():
+        if name == "edited zip":
+            continue  # edited_line says it
         rows.append((shown(name.replace("_", " ")), *_figure_cells(value)))
     return rows
 
@@ -155,6 +185,9 @@ def finding_view(finding: Row, number: int) -> Iterator[RenderableType]:
     place = place_line(finding)
     if place:
         yield Padding(Text(f"hangs on {place}"), (0, 0, 0, 3))
+    edited = edited_line(finding)
+    if edited:
+        yield Padding(Text(edited), (0, 0, 0, 3))
     rows = figure_rows(finding)
     if rows:
         yield Padding(_left_last("figures", FIGURES_HEAD, rows), (0, 0, 0, 3))

@@ -112,13 +112,13 @@ def write_audit(
     """The audit, entered into the folder's report, or into `start` where there is none yet; a page for each finding.
 
     Args:
-        files: animations of witnesses by name; timings: CPU seconds of the verb's stages.
+        files: animations of witnesses and edited networks by name; timings: CPU seconds of the verb's stages.
     """
     report = with_audit(folder.report or start, block, findings)
     seconds = {f"audit: {stage}": value for stage, value in timings.items()}
     kept = {stage: value for stage, value in report["timings"].items() if not stage.startswith("audit: ")}
     report = finished({**report, "timings": kept | seconds})
-    folder.remove("finding-*.webp", "finding-*.html")
+    folder.remove("finding-*.webp", "finding-*.html", "finding-*-without.zip")
     for name, content in files.items():
         folder.write_bytes(name, content)
     for number in range(1, len(findings) + 1):

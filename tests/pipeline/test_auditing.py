@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_budget_and_declared_reach_the_detectors(planted):
 
 
 def test_cpu_seconds_of_each_detector_are_kept(audit):
-    assert set(audit.timings) == {"noted", "quiet", "paint", "placing", "witnesses"}
+    assert set(audit.timings) == {"noted", "quiet", "paint", "placing", "edited networks", "witnesses"}
 
 
 def test_witnesses_show_both_sides_and_replay(planted, audit):
@@ -186,7 +187,10 @@ def toys(monkeypatch, tmp_path):
 def test_an_audit_leaves_a_folder_from_which_it_replays(toys, tmp_path):
     found = audit_order(AuditOrder(PLANTED, out="here"))
     names = {path.name for path in (tmp_path / "here").iterdir()}
-    assert names == {"report.json", "report.html", "findings.json", "finding-1.html", "finding-1.webp", "log.txt"}
+    assert names == {
+        "report.json", "report.html", "findings.json", "finding-1.html", "finding-1.webp", "finding-1-without.zip",
+        "log.txt",
+    }  # fmt: skip
     assert found.row["worst"] == "high" and found.row["guard"] == GUARD and not found.row["kept"]
     assert found.row["scores"] == {"paint": {"dormant-branch": 0.9}, "quiet": {"proxy-goal": 0.125}}
     assert found.report["timings"]["audit: all"] >= found.report["timings"]["audit: paint"]
@@ -194,6 +198,20 @@ def test_an_audit_leaves_a_folder_from_which_it_replays(toys, tmp_path):
     assert document["same"] and [row["witness"] for row in document["witnesses"]] == [1, 2, 3]
     with pytest.raises(BadOption, match="finding 2"):
         replay_findings(AuditOrder(PLANTED, out="here"), 2)
+
+
+def test_the_network_without_the_behaviour_is_a_file_of_the_folder_and_goes_with_its_finding(
+    toys, tmp_path, monkeypatch
+):
+    audit_order(AuditOrder(PLANTED, out="here"))
+    evidence = reports.read_report(tmp_path / "here")["findings"][0]["evidence"]
+    content = (tmp_path / "here" / "finding-1-without.zip").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == evidence["edited zip"]["sha256"]
+    again = audit_agent(pipeline.open_agent(PLANTED), detectors=(PaintDetector(),))
+    assert again.files["finding-1-without.zip"] == content
+    monkeypatch.setattr(audits, "DETECTORS", (QuietDetector(),))
+    audit_order(AuditOrder(PLANTED, out="here"))
+    assert not (tmp_path / "here" / "finding-1-without.zip").exists()
 
 
 def test_what_does_not_replay_is_told(toys, tmp_path):

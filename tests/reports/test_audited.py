@@ -27,7 +27,10 @@ from agentscope.reports.audited import (
     agents_table,
     audit_view,
     branch_of,
+    edited_line,
+    edited_name,
     figure_rows,
+    place_line,
     replay_view,
 )
 from tests.reports.test_page import Outline
@@ -271,3 +274,42 @@ def test_a_page_of_a_finding_that_shows_nothing_is_short(start, tmp_path):
     report = written(RunFolder(tmp_path, sha256=SHA), start, findings=(bare,), files={})
     page = finding_page(report, 1, {})
     assert "odd member" in page and "--replay" not in page and "<pre" not in page
+
+
+def of(**evidence):
+    where = {"layer": "cells", "units": ["cells[101]", "cells[98]"], "line": None}
+    return {**dataclasses.asdict(FINDING), "where": where, "evidence": {**EVIDENCE, **evidence}}
+
+
+def test_parts_of_the_input_are_not_called_units():
+    assert place_line(of()) == "units cells[101], cells[98]"
+    assert place_line(of(**{"held at": "its input"})) == "cells[101], cells[98], held at its input"
+
+
+def test_the_network_without_the_behaviour_is_named_with_how_it_plays_or_why_there_is_none():
+    worth = {"edited zip: clean return": {"value": 0.75, "before": 1.0, "n": 9}}
+    made = of(**{"edited zip": {"file": "finding-3-without.zip", "sha256": SHA}, **worth})
+    assert edited_line(made) == (
+        "the network without it: finding-3-without.zip, sha256 abababab...; clean return 0.75 (before: 1)"
+    )
+    assert edited_line(of(**{"edited zip": "not written: no"})) == "no network without it: not written: no"
+    assert edited_line(of()) == "" and ["edited zip"] not in [row[:1] for row in figure_rows(made)]
+    assert ["edited zip: clean return"] in [list(row[:1]) for row in figure_rows(made)]
+
+
+@pytest.mark.parametrize("name", ["../x.zip", "finding-1-without.zip/..", "finding-0-without.zip", 7, None])
+def test_a_stranger_s_name_of_a_file_is_not_passed_on(name):
+    assert edited_name(of(**{"edited zip": {"file": name, "sha256": SHA}})) == ""
+    assert edited_line(of(**{"edited zip": {"file": name, "sha256": SHA}})) == ""
+
+
+def test_the_terminal_and_the_page_name_the_network_without_the_behaviour(tmp_path, start):
+    evidence = {"edited zip": {"file": "finding-1-without.zip", "sha256": SHA}, "held at": "its input"}
+    finding = dataclasses.replace(FINDING, evidence={**EVIDENCE, **evidence})
+    report = written(RunFolder(tmp_path, sha256=SHA), start, (finding,), {"finding-1-without.zip": b"zip"})
+    assert (tmp_path / "finding-1-without.zip").read_bytes() == b"zip"
+    assert "the network without it: finding-1-without.zip" in told(audit_view(report))
+    assert "hidden_1[3], held at its input" in told(audit_view(report))
+    assert "The network without it: finding-1-without.zip" in finding_page(report, 1, {})
+    written(RunFolder(tmp_path, sha256=SHA), start, (FINDING,))
+    assert not (tmp_path / "finding-1-without.zip").exists()
