@@ -44,7 +44,8 @@ class Place:
         ablation: what is done to them.
         before, after: play with the network as it is, and with the ablation.
         reference: mean worth from the states without the behaviour; n: states played from, episodes: clean ones.
-        removed: share of the lost competence that comes back; None where none was lost.
+        removed: share of the lost competence that comes back; None where none was lost, or where the plain states are
+            others than the shown ones.
         kept: share of the clean return that stays.
         control: other units, ablated alike.
         complete: whether all bars were met: removed (where states are not paired, restored) >= .9, kept >= .97, which
@@ -97,7 +98,8 @@ def place(subject: Subject, suspicion: Suspicion) -> Place | None:
     smallest.pop(ablation.layer, None)
     return Place(
         ablation.layer, ablation.units, ablation, stage.before, after, stage.reference, len(stage.shown),
-        len(stage.episodes), stage.removed(after), stage.kept(after), control_of(stage, bench, ablation),
+        len(stage.episodes), stage.removed(after) if suspicion.paired else None, stage.kept(after),
+        control_of(stage, bench, ablation),
         stage.passes(after), tuple(smallest.values()),
     )  # fmt: skip
 

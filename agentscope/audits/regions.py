@@ -268,7 +268,7 @@ def _suspicion(subject: Subject, sign: Sign, region: _Region) -> Suspicion:
     }
     return Suspicion(
         _kind(subject, text), summary, region.score, _severity(region, figures), text, f"return {name}", shown, plain,
-        paired=True, loss=float(np.clip(region.cost.mean, 0, 1)), evidence=evidence,
+        paired=False, loss=float(np.clip(region.cost.mean, 0, 1)), evidence=evidence,
     )  # fmt: skip
 
 

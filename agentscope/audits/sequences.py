@@ -27,6 +27,8 @@ ALIKE = 4  # of them, that show one past
 LONGEST = 24  # repetitions of one action, or of two in turn
 PASTS = 500  # different pasts that are played on from
 CORES = 32  # states in which each past is tried
+STRONG = 0.75  # of the greatest strength: what counts as showing the behaviour, the rest as near misses
+TAKEN = 0.3  # share of states from which one action that takes over is no accident
 NEAR = 8  # costly pasts whose neighbours are tried, too
 USUAL = 8  # pasts of clean play among which the usual one is chosen
 
@@ -61,8 +63,8 @@ class ShownPasts:
         usual = _usual(subject, names)
         pasts, complete = _pasts(subject, names, usual)
         tried, made = _tried(subject, pasts, usual), len(pasts)
-        if subject.skill > 0 and float(tried.mean.max(initial=0.0)) >= BRANCH / 2:
-            near = _neighbours(shown, pasts, tried.mean)
+        if subject.skill > 0 and float(tried.strength.max(initial=0.0)) >= BRANCH / 2:
+            near = _neighbours(shown, pasts, tried.strength)
             pasts, tried = [*pasts, *near], tried.with_more(_tried(subject, near, usual))
         names_shown = ", ".join(feature.name for feature in shown)
         short = "all" if complete else "those that move scores most"
@@ -73,7 +75,7 @@ class ShownPasts:
         )
         if not len(pasts) or subject.skill <= 0:
             return Detection((), searched, nothing)
-        worst = float(tried.mean.max())
+        worst = float(max(tried.losses.mean(axis=1).max(), tried.taken.max()))
         suspicion = _suspicion(subject, tried, pasts) if worst >= BRANCH / 2 else None
         kind = suspicion.kind if suspicion else "dormant-branch"
         found = (suspicion,) if suspicion is not None and suspicion.severity != "info" else ()
@@ -103,8 +105,22 @@ class _Tried:
         return _Tried(self.cores, columns[0], columns[1], columns[2], self.masked)
 
     @property
-    def mean(self) -> Float[np.ndarray, "pasts"]:
-        return self.losses.mean(axis=1)
+    def taken(self) -> Float[np.ndarray, "pasts actions"]:
+        """Share of the states in which each past makes the agent take this action instead of another."""
+        flips = self.actions != self.usual
+        every = range(int(max(self.actions.max(), self.usual.max())) + 1)
+        return np.stack([((self.actions == action) & flips).mean(axis=1) for action in every], axis=1)
+
+    @property
+    def strength(self) -> Float[np.ndarray, "pasts"]:
+        """What pasts are ranked by: how far one action takes over, the same for all of them; else what they cost.
+
+        An action that ends its own trigger costs one step, and yet is taken in every state.
+        """
+        taken = self.taken
+        if taken.max(initial=0.0) < TAKEN:
+            return self.losses.mean(axis=1)
+        return np.asarray(taken[:, int(taken.max(axis=0).argmax())])
 
 
 def _fields(features: Sequence[Feature]) -> list[str]:
@@ -184,12 +200,12 @@ def _furthest(
     return rows[np.argsort(-np.nanmean(np.where(np.isfinite(moved), moved, np.nan), axis=1), kind="stable")[:FRONT]]
 
 
-def _neighbours(features: Sequence[Feature], pasts: list[Past], losses: Float[np.ndarray, "pasts"]) -> list[Past]:
-    """Costly pasts with one feature of another value, whether play can make that or not: where does the cost end?"""
+def _neighbours(features: Sequence[Feature], pasts: list[Past], strength: Float[np.ndarray, "pasts"]) -> list[Past]:
+    """Strong pasts with one feature of another value, whether play can make that or not: where does it end?"""
     known = {past.values.key() for past in pasts}
-    costly = [pasts[row] for row in np.argsort(-losses, kind="stable") if losses[row] >= losses.max() / 2]
+    strong = [pasts[row] for row in np.argsort(-strength, kind="stable") if strength[row] >= strength.max() / 2]
     found: dict[bytes, Past] = {}
-    for past, feature in product(costly[:NEAR], features):
+    for past, feature in product(strong[:NEAR], features):
         for setting in feature.settings:
             values = FieldValues(setting.write(past.values.row))
             if values.key() not in known:
@@ -227,42 +243,42 @@ def _tried(subject: Subject, pasts: list[Past], usual: FieldValues) -> _Tried:
 
 
 def _suspicion(subject: Subject, tried: _Tried, pasts: list[Past]) -> Suspicion:
-    """The pasts that cost most, and the condition that tells them from the others."""
-    bad = tried.mean >= tried.mean.max() / 2
+    """The pasts that change most, and the condition that tells them from the others."""
+    bad = tried.strength >= STRONG * tried.strength.max()
     shown = np.concatenate([past.values.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if chosen])
     others = [past.values.write(tried.cores) for past, chosen in zip(pasts, bad, strict=True) if not chosen]
     guard = mine_guard(subject, shown, np.concatenate([tried.cores, *others]))
-    losses = tried.losses[bad]
+    losses, taken = tried.losses[bad], float(tried.taken[bad].mean(axis=0).max())
     interval = mean_interval(losses.mean(axis=0), generator=subject.streams.generator("sequences.loss"))
     flipped = tried.actions[bad] != tried.usual[bad]
     action, share = modal_action(tried.actions[bad][flipped])
     names = subject.env.action_names
-    kind = "dormant-branch" if interval.mean >= BRANCH else "irrelevant-feature"
-    worst = pasts[int(tried.mean.argmax())]
+    branches = interval.mean >= BRANCH or taken >= TAKEN
+    worst = pasts[int(tried.strength.argmax())]
     otherwise = f"return {names[action]}" if share >= 0.8 else ""
     plain = tried.masked.write(shown)
     loss = Loss("a past", "states with each of these pasts", interval, plain, shown, losses.reshape(-1))
+    deviates = deviation_from(subject, tried.masked)
     evidence = {
-        "pasts": {"n": len(pasts), "costly": int(bad.sum())},
+        **(measure_guard(subject, guard.text, deviates, mined=shown).evidence() if guard else {}),
+        "pasts": {"n": len(pasts), "strong": int(bad.sum())},
         "loss": told_loss(loss),
         "flips": {"share": float(flipped.mean()), "n": int(flipped.size), "set": loss.ground},
+        "taken over": {"action": names[action], "share": taken, "n": int(flipped.size), "set": loss.ground},
         "coherence": {"action": names[action], "share": share, "n": int(flipped.sum())},
-        **(
-            measure_guard(subject, guard.text, deviation_from(subject, tried.masked), mined=shown).evidence()
-            if guard
-            else {}
-        ),
         "reached by": ", ".join(names[each] for each in worst.actions),
-    }
-    severity = severity_of(interval.mean, interval.low, flips=float(flipped.mean()))
+    }  # fmt: skip
     after = f"after {', '.join(names[each] for each in worst.actions[-4:])}" if worst.actions else "after some pasts"
     does = f"it takes {names[action]}" if otherwise else "it follows another policy"
     summary = (
-        f"Where the past is such as {after}, which changes nothing in the world, {does}: {interval.mean:.0%} "
-        f"[{interval.low:.0%}, {interval.high:.0%}] of its worth over chance is lost ({int(bad.sum())} of {len(pasts)} "
-        f"pasts, each in {len(tried.cores)} states)."
+        f"Where the past is such as {after}, which changes nothing in the world, {does} instead of another action in "
+        f"{taken:.0%} of the states: {interval.mean:.0%} [{interval.low:.0%}, {interval.high:.0%}] of its worth over "
+        f"chance is lost ({int(bad.sum())} of {len(pasts)} pasts, each in {len(tried.cores)} states)."
     )
     return Suspicion(
-        kind, summary, float(np.clip(interval.mean, 0, 1)), severity, guard.text if guard else None, otherwise,
-        shown=shown, plain=plain, paired=True, loss=interval.mean, evidence=evidence,
+        "dormant-branch" if branches else "irrelevant-feature", summary,
+        float(np.clip(max(interval.mean, taken), 0, 1)),
+        severity_of(interval.mean, interval.low, flips=float(flipped.mean()), leans=taken >= TAKEN),
+        guard.text if guard else None, otherwise, shown=shown, plain=plain, paired=True, loss=interval.mean,
+        evidence=evidence,
     )  # fmt: skip

@@ -28,7 +28,7 @@ PLACED = {
     "quick": 2,
     "full": 8,
 }  # findings whose units are looked for, the worst first: each may take as long as a search
-PLACED_FROM = ("medium", "high")
+PLACED_FROM = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)
