@@ -295,7 +295,7 @@ def test_units_that_do_not_meet_the_bars_are_told_but_not_named_as_the_place(pla
     assert finding.where["units"] == [] and "below the bars" in finding.evidence["place"]
 
 
-@pytest.mark.parametrize(("severity", "looked"), [("high", True), ("medium", True), ("low", False), ("info", False)])
+@pytest.mark.parametrize(("severity", "looked"), [("high", True), ("medium", True), ("low", True), ("info", False)])
 def test_units_are_looked_for_where_the_finding_is_worth_it(planted, toys, monkeypatch, severity, looked):
     from agentscope.pipeline import auditing
 
