@@ -56,7 +56,8 @@ class InertFeatures:
         pushes = [*singles, *_pushes(subject, joint, "changes of several features")]
         found = _own(_judged(subject, pushes))
         watching = {each.name for each in features if each.effect == "watching"}
-        kept = sorted((each for each in found if _severity(each) != "info"), key=lambda each: -each.score)
+        told = [each for each in found if each.loss is not None and _severity(each) != "info"]
+        kept = sorted(told, key=lambda each: -each.score)
         suspicions = [_suspicion(subject, each, found, watching, len(pushes)) for each in kept[:REPORTED]]
         scores = dict.fromkeys(KINDS, 0.0)
         for each in found:
@@ -136,6 +137,7 @@ def _judged(subject: Subject, pushes: Sequence[Push]) -> list[_Judged]:
     pushed = np.argsort([-push.push for push in pushes], kind="stable")
     half = subject.budget.rollouts // 2
     played = {int(row) for row in (*order[:half], *pushed[:half])}
+    played |= {row for row in np.flatnonzero(surprises >= SURE).tolist() if len(pushes[row].change.settings) == 1}
     alone = [row for row in sorted(played) if len(pushes[row].change.settings) == 1]
     losses = _losses(subject, {row: pushes[row].change for row in alone})
     # What holds a costly change need not be played: the part is the finding.
@@ -264,10 +266,11 @@ def _sentence(each: _Judged, kind: str, otherwise: str, *, watches: bool) -> str
 def _searched(subject: Subject, features: Sequence[Feature], looked: int, left: int) -> str:
     names = ", ".join(f"{feature.name} ({feature.effect}, {len(feature.settings)} values)" for feature in features)
     out = f" ({left:,} more, of changes that alone move less, were left out)" if left else ""
+    idle = "" if subject.skill > 0 else " The agent is no better than random play: it has nothing to lose."
     return (
         f"{looked:,} combinations of up to three of {names}{out} on {len(subject.bases):,} visited and reachable "
         f"states; the {subject.budget.rollouts} that move scores or actions most were played on from, "
-        f"{subject.horizon} steps."
+        f"{subject.horizon} steps.{idle}"
     )
 
 
