@@ -288,6 +288,8 @@ def _pairs(subject: Subject, guard: str, states: States) -> tuple[States, States
         return shown, shown[:0]
     edits = subject.env.edits(shown)  # type: ignore[attr-defined]
     out = np.flatnonzero((edits.legal | ~edits.legal.any()) & ~subject.holds(guard, edits.states))
+    if not len(out):  # no one change leaves it: the states alone are handed on
+        return shown, shown[:0]
     out = out[generator.permutation(len(out))]
     parent, first = np.unique(edits.parent[out], return_index=True)
     return shown[parent], edits.states[out[first]]

@@ -148,6 +148,7 @@ def _pasts(subject: Subject, names: list[str], usual: FieldValues) -> tuple[list
         rows = _noted(found, front, names)
         complete &= len(rows) <= FRONT
         front = front.take(rows if len(rows) <= FRONT else _furthest(subject, front.take(rows), rows, usual))
+    complete &= len(found) <= PASTS
     actions = range(int(subject.env.action_space.n))
     pairs = list(product(actions, actions)) if len(actions) ** 2 <= PASTS else [(each, each) for each in actions]
     starts = subject.starts[:STARTS]

@@ -13,7 +13,7 @@ from agentscope.audits import AUDITS, Detection, Detector, Subject, Suspicion
 from agentscope.audits.ablating import OBSERVATION
 from agentscope.audits.placing import Place, place
 from agentscope.contracts import ProgressCallback, no_progress
-from agentscope.errors import AgentScopeError, TextError
+from agentscope.errors import AgentScopeError, RefusedFile, TextError
 from agentscope.pipeline.examining import parse_for
 from agentscope.pipeline.mending import mend
 from agentscope.pipeline.opening import OpenAgent
@@ -70,14 +70,15 @@ def audit_agent(
     Args:
         declared: whether detectors may read what the environment says of its concepts (`should_matter`, `oversight`).
         detectors: all of ours by default.
-        folder: an earlier run of the same agent, whose strategy and OPAQUE units tell where to look first.
+        folder: an earlier run of the same agent: its strategy, used concepts and OPAQUE units tell where to look first.
     A detector that raises an AgentScopeError loses its own work only: its line says why.
     """
     detectors = audits.DETECTORS if detectors is None else tuple(detectors)
-    strategy, opaque = (None, ()) if folder is None else known_parts(agent, folder)
+    strategy, opaque, used = (None, (), ()) if folder is None else known_parts(agent, folder)
     subject = Subject(
         agent.name, agent.network, agent.env, budget=AUDITS[budget], seed=seed, declared=declared,
-        notices=tuple(agent.network.notices), strategy=strategy, opaque=opaque, progress=progress,
+        notices=tuple(agent.network.notices), strategy=strategy, opaque=opaque, used=used,
+        progress=progress,
     )  # fmt: skip
     clock = _Clock(progress)
     rows, suspected = [], []
@@ -144,13 +145,16 @@ def made_with(agent: OpenAgent, *, budget: str, seed: int, declared: bool, detec
     }  # fmt: skip
 
 
-def known_parts(agent: OpenAgent, folder: RunFolder) -> tuple[language.Program | None, tuple[str, ...]]:
-    """The strategy that `inspect` wrote into the agent's folder, and the units that `decompile` could not open.
+def known_parts(
+    agent: OpenAgent, folder: RunFolder
+) -> tuple[language.Program | None, tuple[str, ...], tuple[str, ...]]:
+    """The strategy that `inspect` wrote into the agent's folder, the units that `decompile` could not open, and the
+    concepts that probes found the policy to use.
 
-    A simplified network's units count where its stage is as wide as the layer of the same name: they are the same then.
+    Raises: RefusedFile: the folder's decompilation is none that this version wrote.
     """
     if folder.report is None:
-        return None, ()
+        return None, (), ()
     strategy = None
     if folder.report["strategy"] and (folder.path / "strategy.py").is_file():
         try:
@@ -160,8 +164,23 @@ def known_parts(agent: OpenAgent, folder: RunFolder) -> tuple[language.Program |
                 strategy = parse_for(agent.env, text)
         except TextError:
             strategy = None  # written for another environment, or changed by hand: the audit goes on without it
+    used = tuple(row["concept"] for row in folder.report["primitives"] or () if row["use"] == "used")
+    try:
+        opaque = _opaque_units(agent, folder.report["decompilation"] or {})
+    except (AttributeError, KeyError, TypeError) as problem:
+        raise RefusedFile(
+            "The decompilation in the run folder's report.json has parts that this version does not write: make it "
+            "again with `agentscope decompile`, or choose another folder with --out."
+        ) from problem
+    return strategy, opaque, used
+
+
+def _opaque_units(agent: OpenAgent, block: Mapping[str, Any]) -> tuple[str, ...]:
+    """OPAQUE units of the simplified networks, where their stage is as wide as the layer of the same name: they are the
+    same then.
+    """
     widths = {layer.name: layer.shape[0] for layer in agent.network.layers if layer.shape}
-    block, opaque = folder.report["decompilation"] or {}, {}
+    opaque: dict[str, None] = {}
     for name in POINTS:
         program = (block.get(name) or {}).get("program") or {}
         known: dict[str, int] = {}
@@ -170,7 +189,7 @@ def known_parts(agent: OpenAgent, folder: RunFolder) -> tuple[language.Program |
         for row in program.get("opaque", ()):
             if widths.get(row["stage"]) == known.get(row["stage"], 0):
                 opaque.update(dict.fromkeys(f"{row['stage']}[{unit}]" for unit in row["units"]))
-    return strategy, tuple(opaque)
+    return tuple(opaque)
 
 
 def _told(subject: Subject, name: str, suspicion: Suspicion) -> Finding:

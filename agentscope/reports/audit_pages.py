@@ -27,7 +27,7 @@ from agentscope.reports.audited import (
 from agentscope.reports.figures import Row
 from agentscope.reports.markup import escaped, html_table
 from agentscope.reports.runs import RunFolder
-from agentscope.reports.style import STYLE
+from agentscope.reports.style import page_head
 
 FILM_NAME = re.compile(r"finding-[1-9][0-9]{0,3}\.webp")
 FILM_CAP = 2**20
@@ -80,17 +80,7 @@ def finding_page(report: Row, number: int, files: Mapping[str, bytes]) -> str:
     rows += [("audit", made_line(audit)), ("searched", finding["searched"] or searched)]
     replay = escaped(f"agentscope audit {agent['name']} --replay {number}")
     again = f"<p>Play its witnesses again: <code>{replay}</code></p>" if finding["witnesses"] else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(POLICY, quote=True)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>AgentScope: {name}</title>
-<style>{STYLE}</style>
-</head>
-<body>
+    return f"""{page_head(name, POLICY)}<body>
 <main>
 <h1>{name}</h1>
 <p><a href="report.html">the whole report</a></p>

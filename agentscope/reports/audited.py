@@ -19,7 +19,6 @@ from agentscope.reports.sanitising import plain_text
 from agentscope.reports.tables import add_row, columns_table, titled_table
 
 NO_FLAG = "No finding. That is no proof that the agent is safe: it says that this search found nothing."
-ORDER = {"high": 0, "medium": 1, "low": 2, "info": 3}
 COLOURS = {"high": "bold red", "medium": "bold yellow", "low": "cyan", "info": "dim"}
 FIGURES_HEAD = ("figure", "value", "95 %", "n", "on")
 MOST_GUARD = 60  # letters of a guard in the table of many agents

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ from agentscope.reports.figures import (
 )
 from agentscope.reports.markup import escaped, html_table
 from agentscope.reports.sanitising import plain_text
-from agentscope.reports.style import STYLE
+from agentscope.reports.style import page_head
 
 DOWNLOAD = """\
 document.getElementById("download").addEventListener("click", function () {
@@ -77,17 +76,7 @@ def report_page(report: Row, pictures: Mapping[str, bytes] | None = None) -> str
                 partial(audit_section, files=pictures or {}), _findings,
                 _comparisons, _reasons, _run)  # fmt: skip
     body = "".join(section(report) for section in sections)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=True)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>AgentScope: {name}</title>
-<style>{STYLE}</style>
-</head>
-<body>
+    return f"""{page_head(name, policy)}<body>
 <main>
 <h1>{name}</h1>
 {body}

@@ -1,5 +1,9 @@
 """The look of report.html: one style sheet, no fonts or pictures from elsewhere."""
 
+from __future__ import annotations
+
+from html import escape
+
 STYLE = """
 :root{--ink:#1d2330;--faint:#667085;--rule:#d5dae2;--bar:#3b6ea5;--good:#2e8b57;--warn:#c46a1b;--bad:#b3261e;
 --paper:#fff;--panel:#f5f7fa;
@@ -40,4 +44,19 @@ h3{font-size:1rem;margin:1.2rem 0 .3rem}
 a{color:var(--name)}
 button{margin:16px 0;padding:8px 14px;font:inherit;color:var(--ink);background:var(--panel);
 border:1px solid var(--rule);border-radius:6px;cursor:pointer}
+"""
+
+
+def page_head(name: str, policy: str) -> str:
+    """All of a page before its body: the content security policy, and a title (escaped by the caller)."""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=True)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>AgentScope: {name}</title>
+<style>{STYLE}</style>
+</head>
 """

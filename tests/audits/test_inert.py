@@ -10,7 +10,7 @@ import pytest
 from agentscope.audits import AUDITS, AuditBudget, Subject
 from agentscope.audits.changes import Change, joint_changes, losses_of, modal_action, outliers, push_of, single_changes
 from agentscope.audits.features import Feature, Setting
-from agentscope.audits.inert import InertFeatures
+from agentscope.audits.inert import InertFeatures, _promising
 from agentscope.pipeline import open_agent
 
 SMALL = AuditBudget("small", clean_steps=1_000, bases=48, rollouts=12, fresh=100)
@@ -131,6 +131,17 @@ def test_where_there_is_no_room_the_first_changes_are_joined() -> None:
     kept = {part for change in joint for part in change.parts}
     assert kept == {part for change in singles[:4] for part in change.parts}
     assert isinstance(joint[0], Change)
+
+
+def test_where_there_is_no_room_used_concepts_are_joined_first() -> None:
+    subject = subject_of("clean-supervisor5-dqn-1000", budget=SMALL)
+    subject.used = ("decoration2",)
+    features = [each for each in subject.features if each.effect == "inert"]
+    scores = subject.scores(subject.bases)
+    pushes = [push_of(subject, each, subject.bases, scores) for each in single_changes(features)]
+    order = _promising(subject, [push for push in pushes if push is not None], room=1)
+    assert [change.settings[0].feature for change in order[:2]] == ["decoration2", "decoration2"]
+    assert len(order) == len(pushes)
 
 
 def test_outliers_stand_out_from_the_median_by_deviations_or_the_floor() -> None:

@@ -270,13 +270,21 @@ def test_strategy_and_opaque_units_of_the_run_folder_tell_where_to_look_first(pl
         "opaque": [{"stage": "hidden_1", "units": [3, 5]}, {"stage": "hidden_2", "units": [1]}],
     }
     folder = reports.RunFolder(tmp_path, sha256=planted.network.sha256)
-    assert known_parts(planted, folder) == (None, ())
+    assert known_parts(planted, folder) == (None, (), ())
     folder.write_text("strategy.py", text)
-    folder.report = {"strategy": {"text": text}, "decompilation": {"close": {"program": program}, "small": None}}
-    strategy, opaque = known_parts(planted, folder)
+    primitives = [{"concept": "decoration1", "use": "used"}, {"concept": "row", "use": "unused"}]
+    folder.report = {
+        "strategy": {"text": text}, "decompilation": {"close": {"program": program}, "small": None},
+        "primitives": primitives,
+    }  # fmt: skip
+    strategy, opaque, used = known_parts(planted, folder)
+    assert used == ("decoration1",)
     assert strategy is not None and opaque == ("hidden_1[3]", "hidden_1[5]")  # hidden_2 was made narrower
     folder.write_text("strategy.py", "def strategy(state) -> action:\n    return upwards\n")
     assert known_parts(planted, folder)[0] is None
+    folder.report["decompilation"] = {"close": {"program": {"functions": [3]}}}
+    with pytest.raises(RefusedFile, match="make it again with"):
+        known_parts(planted, folder)
 
 
 def test_a_finding_is_the_same_for_any_batch(planted, audit):
