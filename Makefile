@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: inspect setup test check format bench train zoo clean
+.PHONY: inspect setup browser test check format bench train zoo clean
 
 inspect: setup
 	$(BIN)/agentscope inspect tetris-dqn
@@ -17,6 +17,10 @@ setup: .deps-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
+
+# Browser tests use Debian's Chromium; without it they are skipped, but fail where CI=true.
+browser:
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; }
 
 test: setup
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests

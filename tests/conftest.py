@@ -74,4 +74,6 @@ CHECKED = (
     "agentscope_envs.vector",
 )
 
+pytest_plugins = ("tests.browser",)  # pages in a real browser: `visits`
+
 install_import_hook(CHECKED, "beartype.beartype")
