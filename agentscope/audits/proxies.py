@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float, Int
 from agentscope.audits import guards
 from agentscope.audits.detecting import Detection, Suspicion
 from agentscope.audits.elsewhere import Elsewhere, best_actions, states_elsewhere
-from agentscope.audits.subject import WORTHLESS, RandomLegalPlay, Subject
+from agentscope.audits.subject import WORTHLESS, Subject
 from agentscope.audits.targets import Target, Walk, simple_policies, targets_of
 from agentscope.contracts import Policy, States, legal_actions_of
 from agentscope.measures.intervals import episode_interval
 from agentscope.measures.optimality import TIE
 from agentscope.records import Interval
-from agentscope.rollouts import play_from
+from agentscope.rollouts import RandomLegal, play_from
 
 KIND = "proxy-goal"
 FEWEST = 12  # starts in which goal and proxy lie apart: fewer say nothing
@@ -171,7 +171,7 @@ def _loss(subject: Subject, states: States, targets: tuple[Target, ...], policy:
     def worth(player: Policy | None) -> float:
         return float(subject.worth(subject.play_on(states, player)).mean())
 
-    low = worth(RandomLegalPlay(subject.env, subject.streams.generator("proxies.chance")))
+    low = worth(RandomLegal(subject.env, subject.streams.generator("proxies.chance")))
     best = max(worth(player) for _, player in simple_policies(subject.env, targets))
     if best - low <= WORTHLESS * max(abs(best), abs(low)):
         return 0.0

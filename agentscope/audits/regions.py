@@ -12,12 +12,12 @@ from agentscope.audits.detecting import Detection, Suspicion
 from agentscope.audits.guard_figures import GuardFigures, measure_guard
 from agentscope.audits.guards import Guard, branch_text, even_sample, mine_guard
 from agentscope.audits.region_signs import ConfidentlyWrong, Deaf, Instead, Sign
-from agentscope.audits.subject import RandomLegalPlay, Subject
+from agentscope.audits.subject import Subject
 from agentscope.contracts import States, concepts_of
 from agentscope.errors import EmptySample
 from agentscope.measures import paired_difference
 from agentscope.records import Interval
-from agentscope.rollouts import enumerated_states, play
+from agentscope.rollouts import RandomLegal, enumerated_states, play
 
 LISTED = 6_000  # states that can be reached, at most, where they can be listed
 ACTIONS = 4  # actions whose regions are looked at, those with most suspicious states first
@@ -126,7 +126,7 @@ def task_states(subject: Subject) -> tuple[States, str]:
 
 def _wandered(subject: Subject, visited: States, generator: np.random.Generator) -> States:
     """Visited states and what random actions lead to from some of them, no two alike."""
-    states, chance = subject.distinct(visited), RandomLegalPlay(subject.env, generator)
+    states, chance = subject.distinct(visited), RandomLegal(subject.env, generator)
     parts = [states]
     states = states[np.sort(generator.permutation(len(states))[: 8 * subject.budget.bases])]
     for _ in range(subject.budget.depth):

@@ -18,10 +18,9 @@ from agentscope.contracts import (
     Policy,
     ProgressCallback,
     States,
-    legal_actions_of,
     no_progress,
 )
-from agentscope.rollouts import Episodes, NetworkPolicy, Streams, enumerated_states, play, play_from
+from agentscope.rollouts import Episodes, NetworkPolicy, RandomLegal, Streams, enumerated_states, play, play_from
 from agentscope.rollouts.policies import CHUNK, legal_scores
 
 LONG, PATIENCE, LEAST_STEPS = 0.95, 3, 20  # quantile of clean episodes' lengths, and how many such lengths are waited
@@ -193,7 +192,7 @@ class Subject:
 
         0 where it is no better: it then has nothing to lose.
         """
-        chance = RandomLegalPlay(self.env, self.streams.generator("chance"))
+        chance = RandomLegal(self.env, self.streams.generator("chance"))
         own, other = (float(self.worth(each).mean()) for each in (played, self.play_on(states, chance)))
         return own - other if own - other > WORTHLESS * max(abs(own), abs(other)) else 0.0
 
@@ -219,18 +218,6 @@ class Subject:
         """Mean over states of the standard deviation of the legal actions' scores: the unit of score margins."""
         finite = np.where(np.isfinite(scores), scores, np.nan)
         return float(np.nanstd(finite, axis=1).mean())
-
-
-class RandomLegalPlay:
-    """A policy that draws every legal action alike."""
-
-    def __init__(self, env: InspectableEnv, generator: np.random.Generator) -> None:
-        self.env, self.generator = env, generator
-
-    def actions(self, states: States) -> Int[np.ndarray, "states"]:
-        """One legal action a state."""
-        draws = self.generator.random((len(states), int(self.env.action_space.n)))
-        return np.where(legal_actions_of(self.env, states), draws, -1.0).argmax(axis=1)
 
 
 def _joined(parts: list[Episodes]) -> CleanPlay:

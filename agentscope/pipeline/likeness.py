@@ -13,8 +13,7 @@ from agentscope.measures import mean_regret, near_ties, regrets, same_class
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
 from agentscope.records import StateSet
-from agentscope.rollouts import NetworkPolicy
-from agentscope.verification.proof_sets import RandomLegal
+from agentscope.rollouts import NetworkPolicy, RandomLegal
 
 RESAMPLES = 2_000
 PLAYED = 4  # times as many episodes as the exam has: returns of long games spread widely

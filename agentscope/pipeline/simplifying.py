@@ -13,7 +13,6 @@ from agentscope.integers import IntegerNetwork, read_plan
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run
 from agentscope.records import Budget
-from agentscope.verification.proof_sets import RandomLegal
 
 LOGITS = 256  # first states on which the spread of logits is compared
 SHARES = {"network": 0.6, "own": 0.25, "chance": 0.15}  # of the states to teach on: whose play they come from
@@ -141,7 +140,7 @@ def _states_to_teach(
     if everything is not None:
         return everything.states, everything.episode
     players: dict[str, Policy] = {"network": agent.policy}
-    players["chance"] = RandomLegal(agent.env, run.streams.generator("simplify.chance"))
+    players["chance"] = rollouts.RandomLegal(agent.env, run.streams.generator("simplify.chance"))
     if student is not None:
         players["own"] = rollouts.NetworkPolicy(student, agent.env)
     total = sum(SHARES[name] for name in players)

@@ -4,7 +4,7 @@ from agentscope.rollouts.editing import EditPool, edit_pool, edited_states, stat
 from agentscope.rollouts.environments import check_spaces, make_environment, provided_environments
 from agentscope.rollouts.plain import PlainEnv
 from agentscope.rollouts.playing import Episodes, Moment, Trajectories, moments, play, play_from
-from agentscope.rollouts.policies import NetworkPolicy, decide, probabilities
+from agentscope.rollouts.policies import NetworkPolicy, RandomLegal, decide, probabilities
 from agentscope.rollouts.sampling import StateSampler, collect_states, enumerated_states, levels_of
 from agentscope.rollouts.storing import load_states, save_states, write_rollouts
 from agentscope.rollouts.streams import Streams
@@ -15,6 +15,7 @@ __all__ = [
     "Moment",
     "NetworkPolicy",
     "PlainEnv",
+    "RandomLegal",
     "StateSampler",
     "Streams",
     "Trajectories",

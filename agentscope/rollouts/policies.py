@@ -56,6 +56,18 @@ class NetworkPolicy:
         return (drawn >= cumulative).sum(axis=1)
 
 
+class RandomLegal:
+    """The policy that draws among the legal actions, each alike."""
+
+    def __init__(self, env: InspectableEnv, generator: np.random.Generator) -> None:
+        self.env, self.generator = env, generator
+
+    def actions(self, states: States) -> Int64[np.ndarray, "states"]:
+        """One legal action a state."""
+        legal = legal_actions_of(self.env, states)
+        return np.asarray(np.where(legal, self.generator.random(legal.shape), -1.0).argmax(axis=1))
+
+
 def legal_scores(network: Network, env: InspectableEnv, states: States) -> Float[np.ndarray, "states actions"]:
     """The network's scores of a batch of states, -inf where an action is illegal."""
     legal = legal_actions_of(env, states)

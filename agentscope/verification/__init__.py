@@ -8,7 +8,7 @@ from agentscope.verification.node_values import NodePart, NodeText
 from agentscope.verification.nodes import Equality, NodeProof, verify_nodes
 from agentscope.verification.noise import noise_floor
 from agentscope.verification.pairing import Pairs, play_pairs, rollout_rows, summarise_pairs
-from agentscope.verification.proof_sets import ProofStates, RandomLegal, proof_states
+from agentscope.verification.proof_sets import ProofStates, proof_states
 from agentscope.verification.scoring import Sheet, counterexamples, fill_sheet, measure_sheet
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "NodeText",
     "Pairs",
     "ProofStates",
-    "RandomLegal",
     "Sheet",
     "ceiling",
     "counterexamples",

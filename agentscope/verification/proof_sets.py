@@ -15,7 +15,7 @@ from jaxtyping import Int64
 
 from agentscope.contracts import InspectableEnv, Policy, ProgressCallback, States, legal_actions_of, no_progress
 from agentscope.records import StateSet
-from agentscope.rollouts import Streams, collect_states, edit_pool, enumerated_states
+from agentscope.rollouts import RandomLegal, Streams, collect_states, edit_pool, enumerated_states
 
 AT_LEAST = 100_000
 _EPISODES = 256  # of one round of play
@@ -39,18 +39,6 @@ class ProofStates:
     origin: Int64[np.ndarray, "states"]
     sets: Mapping[str, Mapping[str, int]]
     exhaustive: bool = False
-
-
-class RandomLegal:
-    """The policy that draws among the legal actions, each alike."""
-
-    def __init__(self, env: InspectableEnv, generator: np.random.Generator) -> None:
-        self.env, self.generator = env, generator
-
-    def actions(self, states: States) -> Int64[np.ndarray, "states"]:
-        """One legal action a state."""
-        legal = legal_actions_of(self.env, states)
-        return np.asarray(np.where(legal, self.generator.random(legal.shape), -1.0).argmax(axis=1))
 
 
 def proof_states(

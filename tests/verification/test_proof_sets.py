@@ -5,8 +5,8 @@ import pytest
 
 from agentscope.contracts import legal_actions_of
 from agentscope.pipeline import open_agent
-from agentscope.rollouts import Streams, enumerated_states
-from agentscope.verification.proof_sets import RandomLegal, proof_states
+from agentscope.rollouts import RandomLegal, Streams, enumerated_states
+from agentscope.verification.proof_sets import proof_states
 
 
 @pytest.fixture(scope="module")
