@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
 
-from agentscope import language, probes, rollouts
+from agentscope import language, rollouts
 from agentscope.contracts import Network, States
 from agentscope.errors import EmptySample, TextError
 from agentscope.measures import episode_interval, same_class
 from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.readings import ChosenReadouts, LayerActivations, content_hash, readout_arrays
 from agentscope.pipeline.running import Run
 from agentscope.probes.grounding import Grounded, fit_grounded, label_called
 from agentscope.records import StateSet
@@ -67,7 +66,7 @@ def ground_strategy(agent: OpenAgent, text: str, lessons: StateSet, exam: StateS
         row = grounder.measure(both["any"], both["linear"], exam)
     except (TextError, EmptySample) as error:
         return Grounding((), {}, {"levels.2": str(error)})
-    arrays = _arrays(both["any"])
+    arrays = readout_arrays(both["any"])
     return Grounding(({**row, "readouts_sha256": content_hash(arrays)},), arrays)
 
 
@@ -83,35 +82,6 @@ def hidden_layers(network: Network) -> tuple[str, ...]:
     if len(layers) > 1 and int(np.prod(layers[0].shape)) >= int(np.prod(network.observation_shape)):
         layers.pop(0)
     return tuple(layer.name for layer in layers)
-
-
-class _Chosen:
-    """Readouts by concept, as `bind_network` asks for them."""
-
-    def __init__(self, readouts: Mapping[str, Grounded]) -> None:
-        self.readouts = readouts
-
-    def layer_of(self, concept: str) -> str:
-        return self.readouts[concept].layer
-
-    def read(self, concept: str, activations: np.ndarray) -> Shaped[np.ndarray, "states ..."]:
-        return self.readouts[concept].read(activations)
-
-
-class _Activations:
-    """Runs the network once for all these layers; the latest batches are remembered."""
-
-    def __init__(self, network: Network, layers: Sequence[str], *, batches: int) -> None:
-        self.network, self.layers, self.batches = network, layers, batches
-        self.known: dict[bytes, Mapping[str, np.ndarray]] = {}
-
-    def __call__(self, observations: np.ndarray, layer: str) -> np.ndarray:
-        key = hashlib.blake2b(np.ascontiguousarray(observations).tobytes()).digest()
-        if key not in self.known:
-            while len(self.known) >= self.batches:
-                self.known.pop(next(iter(self.known)))
-            self.known[key] = self.network.activations_of(observations, self.layers)
-        return self.known[key][layer]
 
 
 class _Grounder:
@@ -200,7 +170,7 @@ class _Grounder:
     def _batches(self, readouts: Mapping[str, Sequence[Grounded]], states: States) -> dict[str, list[language.Batch]]:
         """For each concept, a batch with the values of each of its readouts."""
         layers = tuple(dict.fromkeys(each.layer for of in readouts.values() for each in of))
-        remembered = _Activations(self.agent.network, layers, batches=10_000)
+        remembered = LayerActivations(self.agent.network, layers, batches=10_000)
         tried: dict[str, list[language.Batch]] = {name: [] for name in readouts}
         for place in range(max(len(of) for of in readouts.values())):
             now = {name: of[place] for name, of in readouts.items() if place < len(of)}
@@ -214,9 +184,9 @@ class _Grounder:
         missing = set(language.called_concepts(self.program)) - set(readouts)
         if read is None:
             layers = tuple(dict.fromkeys(readout.layer for readout in readouts.values()))
-            read = _Activations(self.agent.network, layers, batches=2)
+            read = LayerActivations(self.agent.network, layers, batches=2)
         return language.bind_network(
-            self.agent.network, self.agent.env, _Chosen(readouts), from_state=missing, read_layer=read
+            self.agent.network, self.agent.env, ChosenReadouts(readouts), from_state=missing, read_layer=read
         )
 
     def batch(self, binding: language.Binding, states: States, names: Collection[str] | None = None) -> language.Batch:
@@ -268,21 +238,3 @@ def _only(readouts: Mapping[str, Sequence[Grounded]], form: str) -> dict[str, Se
     """The readouts of one form; "any" leaves all."""
     kept = {name: [each for each in of if form == "any" or each.form.startswith(form)] for name, of in readouts.items()}
     return {name: of for name, of in kept.items() if of}
-
-
-def _arrays(chosen: Mapping[str, Grounded]) -> dict[str, np.ndarray]:
-    """The readouts that level 2 reads with, under level2.<concept>; those with random features hold their lift too."""
-    arrays = probes.Readouts({f"level2.{name}": each.readout for name, each in chosen.items()}).to_arrays()
-    for name, each in chosen.items():
-        arrays |= {f"level2.{name}.{part}": values for part, values in each.to_arrays().items()}
-    return arrays
-
-
-def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 of arrays by name: names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
