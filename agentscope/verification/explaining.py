@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float64
 
 from agentscope import language
-from agentscope.contracts import InspectableEnv, States, equivalent_actions_of
+from agentscope.contracts import Edits, InspectableEnv, States, equivalent_actions_of
 from agentscope.measures import same_class
 from agentscope.records import Decisions
 
@@ -48,22 +49,16 @@ def _values(found: language.Evaluation) -> dict[str, Any]:
 def _nearest_change(
     program: language.Program, env: InspectableEnv, state: States, action: int
 ) -> dict[str, Any] | None:
-    """The first one-feature edit, by size of the change, under which the text acts otherwise.
-
-    Only legal edits count, unless the environment cannot say of any edit that it is legal.
-    """
-    edits = getattr(env, "edits", None)
-    made = edits(state) if edits is not None else None
-    if made is None or not len(made.parent):
+    """The first one-feature edit, by size of the change, under which the text acts otherwise."""
+    made = edits_of(env, state)
+    if made is None:
         return None
     found = language.evaluate(program, language.bind_state(env), made.states)
     before = np.full(len(made.parent), action)
     flips = ~same_class(before, found.actions, equivalent_actions_of(env, made.states))
-    candidates = np.flatnonzero(flips & (made.legal if made.legal.any() else True))
-    if not len(candidates):
+    row = nearest_edit(made, change_sizes(env, state, made.states), flips)
+    if row is None:
         return None
-    size = np.array([_change_size(env, state, made.states[row : row + 1]) for row in candidates])
-    row = int(candidates[size.argmin()])
     return {
         "feature": made.feature_names[int(made.feature[row])],
         "to": int(made.value[row]),
@@ -71,6 +66,24 @@ def _nearest_change(
     }
 
 
-def _change_size(env: InspectableEnv, before: States, after: States) -> float:
-    """How much of the observation an edit changes."""
-    return float(np.abs(env.observe(after).astype(np.float64) - env.observe(before).astype(np.float64)).sum())
+def edits_of(env: InspectableEnv, state: States) -> Edits | None:
+    """All one-feature changes of one state; None where the environment offers none, or none of this state."""
+    edits = getattr(env, "edits", None)
+    made: Edits | None = edits(state) if edits is not None else None
+    return made if made is not None and len(made.parent) else None
+
+
+def nearest_edit(made: Edits, sizes: Float64[np.ndarray, "edits"], wanted: Bool[np.ndarray, "edits"]) -> int | None:
+    """Row of the smallest wanted change, the first of equals; None where there is none.
+
+    Only legal edits count, unless the environment cannot say of any edit that it is legal.
+    """
+    candidates = np.flatnonzero(wanted & (made.legal if made.legal.any() else True))
+    return int(candidates[sizes[candidates].argmin()]) if len(candidates) else None
+
+
+def change_sizes(env: InspectableEnv, before: States, after: States) -> Float64[np.ndarray, "edits"]:
+    """How much of the observation each edit changes: the sum of absolute differences to the one state before."""
+    change = np.abs(env.observe(after).astype(np.float64) - env.observe(before).astype(np.float64))
+    sizes: np.ndarray = change.reshape(len(after), -1).sum(axis=1)
+    return sizes

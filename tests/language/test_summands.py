@@ -93,8 +93,10 @@ def test_a_negated_whole_division_rounds_as_before(vocabulary, binding, states):
     assert np.array_equal(found.totals, language.rank_actions(program, binding, states))
 
 
-SUMMANDS = ("total(a)", "height(east)", "3 * total(a)", "(total(a) - 2 * height(west))", "lifted(a, middle) // 3",
-            "(4 if lamp() else total(a))", "-height(middle) * 2", "(1, 5, 2, 7)[a]", "lamp()", "0.5 * total(a)")  # fmt: skip
+SUMMANDS = (
+    "total(a)", "height(east)", "3 * total(a)", "(total(a) - 2 * height(west))", "lifted(a, middle) // 3",
+    "(4 if lamp() else total(a))", "-height(middle) * 2", "(1, 5, 2, 7)[a]", "lamp()", "0.5 * total(a)",
+)  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,7 +104,7 @@ SUMMANDS = ("total(a)", "height(east)", "3 * total(a)", "(total(a) - 2 * height(
 def test_any_sum_is_split_into_parts_that_add_up_and_can_be_read_again(parts, env, vocabulary, binding, states):
     score = parts[0][1] + "".join(f" {sign} {part}" for sign, part in parts[1:])
     text = f"def strategy(state):\n    return argmax(actions, key=lambda a: {score})\n"
-    program, (found,) = ranking(text, vocabulary, binding, states)
+    _, (found,) = ranking(text, vocabulary, binding, states)
     legal = env.legal_actions(states)
     assert np.isneginf(found.totals[~legal]).all() and np.isneginf(found.values[:, ~legal]).all()
     assert np.allclose(found.values.sum(axis=0)[legal], found.totals[legal], rtol=0, atol=1e-9)
