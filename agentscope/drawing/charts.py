@@ -12,6 +12,8 @@ from jaxtyping import Float
 
 from agentscope.drawing.svg import Value, drawing, element, label, line, number, paint, rectangle
 
+FULLEST = 0.46  # opacity of the strongest gain, less the faintest
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -87,7 +89,7 @@ def frontier_svg(dots: Sequence[Dot], *, title: str) -> str:
 def gain_map_svg(
     gains: Float[np.ndarray, "concepts layers"], concepts: Sequence[str], layers: Sequence[str], *, title: str
 ) -> str:
-    """How much better each layer tells each concept than the best control does: darker is more; NaN is left blank."""
+    """How much better (blue) or worse (orange) each layer tells each concept than its best control; NaN is left blank."""
     left, cell_width, cell_height, top = 220.0, max(56.0, min(110.0, 520.0 / max(1, len(layers)))), 20.0, 24.0
     parts = [label(left + cell_width * (i + 0.5), 14, name[-16:], anchor="middle") for i, name in enumerate(layers)]
     for row, concept in enumerate(concepts):
@@ -99,7 +101,8 @@ def gain_map_svg(
                 continue
             x = left + cell_width * column
             strength = min(1.0, abs(gain) / 0.5)
-            style = f"fill:{paint('good' if gain > 0 else 'warn')};fill-opacity:{0.08 + 0.82 * strength:.2f}"
+            # never so full that the figure on it could not be read
+            style = f"fill:{paint('bar' if gain > 0 else 'warn')};fill-opacity:{0.04 + FULLEST * strength:.2f}"
             place: dict[str, Value] = {
                 "x": x + 1,
                 "y": y + 1,

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
-Value = str | float | int
+from agentscope.drawing.theme import LIGHT
 
-THEME = {
-    "ink": "#1d2330",
-    "faint": "#8a93a3",
-    "rule": "#d5dae2",
-    "bar": "#3b6ea5",
-    "good": "#2e8b57",
-    "warn": "#c46a1b",
-    "paper": "#ffffff",
-}
+Value = str | float | int
 
 
 def paint(role: str) -> str:
     """CSS colour of a role: the page's own where it sets `--role`, else the light theme's."""
-    return f"var(--{role},{THEME[role]})"
+    return f"var(--{role},{LIGHT[role]})"
 
 
 def number(value: float) -> str:

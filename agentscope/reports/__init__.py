@@ -1,5 +1,6 @@
 """Reports: report.json and its schema, the run folder, the gist, the terminal view and the offline page."""
 
+from agentscope.reports.audit_pages import read_films
 from agentscope.reports.building import (
     agent_record,
     build_report,
@@ -12,12 +13,18 @@ from agentscope.reports.building import (
     with_pictures,
     with_primitives,
 )
+from agentscope.reports.depth import read_pictures
+from agentscope.reports.figures import baselines_of, by_agreement, by_gain
 from agentscope.reports.findings import findings_document, read_findings
 from agentscope.reports.gist import write_gist
+from agentscope.reports.markup import View, coloured_lines
 from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, default_folder, printed, read_report
 from agentscope.reports.sanitising import plain_text, to_plain
 from agentscope.reports.schema import FINDINGS_SCHEMA, SCHEMA
+from agentscope.reports.sections import SECTIONS, section_html
+from agentscope.reports.style import STYLE
+from agentscope.reports.watch_section import WATCH_FILE, read_watch
 from agentscope.reports.writing import (
     audit_document,
     compare_document,
@@ -27,16 +34,25 @@ from agentscope.reports.writing import (
     write_comparison,
     write_decompilation,
     write_inspection,
+    write_page,
     write_primitives,
 )
 
 __all__ = [
     "FINDINGS_SCHEMA",
     "SCHEMA",
+    "SECTIONS",
+    "STYLE",
+    "WATCH_FILE",
     "RunFolder",
+    "View",
     "agent_record",
     "audit_document",
+    "baselines_of",
     "build_report",
+    "by_agreement",
+    "by_gain",
+    "coloured_lines",
     "compare_document",
     "comparison_document",
     "decompile_document",
@@ -47,10 +63,14 @@ __all__ = [
     "plain_text",
     "printed",
     "probe_document",
+    "read_films",
     "read_findings",
+    "read_pictures",
     "read_report",
+    "read_watch",
     "report_page",
     "run_record",
+    "section_html",
     "to_plain",
     "with_audit",
     "with_comparison",
@@ -61,5 +81,6 @@ __all__ = [
     "write_decompilation",
     "write_gist",
     "write_inspection",
+    "write_page",
     "write_primitives",
 ]

@@ -7,12 +7,9 @@ import re
 from collections.abc import Mapping
 from html import escape
 
-from pygments import highlight  # type: ignore[import-untyped]
-from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
-
 from agentscope.reports.audited import (
     FIGURES_HEAD,
+    MOST_UNITS,
     NO_FLAG,
     WITNESS_HEAD,
     branch_of,
@@ -25,7 +22,7 @@ from agentscope.reports.audited import (
     witness_rows,
 )
 from agentscope.reports.figures import Row
-from agentscope.reports.markup import escaped, html_table
+from agentscope.reports.markup import View, code_block, episode_link, escaped, html_table, unit_mark
 from agentscope.reports.runs import RunFolder
 from agentscope.reports.style import page_head
 
@@ -48,7 +45,7 @@ def read_films(folder: RunFolder, report: Row) -> dict[str, bytes]:
     return found
 
 
-def audit_section(report: Row, files: Mapping[str, bytes]) -> str:
+def audit_section(report: Row, view: View) -> str:
     """What was searched, then the findings, each with a link to its own page."""
     audit = report["audit"]
     if not audit:
@@ -64,8 +61,9 @@ def audit_section(report: Row, files: Mapping[str, bytes]) -> str:
         parts.append(f"<p><b>{escaped(NO_FLAG)}</b></p>")
     for number, finding in enumerate(findings, start=1):
         ours = finding["detector"] in {row["detector"] for row in audit["detectors"]}
-        link = f'<p class=note><a href="finding-{number}.html">this finding by itself</a></p>' if ours else ""
-        parts.append(_card(finding, number, files) + link)
+        own = ours and not view.live  # its page lies beside the report
+        link = f'<p class=note><a href="finding-{number}.html">this finding by itself</a></p>' if own else ""
+        parts.append(_card(finding, number, view, searched=_searched(finding, audit)) + link)
     return "".join(parts)
 
 
@@ -74,10 +72,9 @@ def finding_page(report: Row, number: int, files: Mapping[str, bytes]) -> str:
     finding, audit = report["findings"][number - 1], report["audit"]
     agent, environment = report["agent"], report["environment"]
     name = escaped(f"{agent['name']} in {environment['id']}: finding {number}")
-    searched = next((row["searched"] for row in audit["detectors"] if row["detector"] == finding["detector"]), "")
     rows = [("agent", agent["name"]), ("sha256", agent["sha256"]), ("environment", environment["id"])]
     rows += [(f"environment {key}", value) for key, value in environment["kwargs"].items()]
-    rows += [("audit", made_line(audit)), ("searched", finding["searched"] or searched)]
+    rows += [("audit", made_line(audit)), ("searched", _searched(finding, audit))]
     replay = escaped(f"agentscope audit {agent['name']} --replay {number}")
     again = f"<p>Play its witnesses again: <code>{replay}</code></p>" if finding["witnesses"] else ""
     return f"""{page_head(name, POLICY)}<body>
@@ -85,7 +82,7 @@ def finding_page(report: Row, number: int, files: Mapping[str, bytes]) -> str:
 <h1>{name}</h1>
 <p><a href="report.html">the whole report</a></p>
 {html_table(("", ""), rows)}
-{_card(finding, number, files)}
+{_card(finding, number, View(files=files), searched="")}
 {again}
 </main>
 </body>
@@ -93,21 +90,30 @@ def finding_page(report: Row, number: int, files: Mapping[str, bytes]) -> str:
 """
 
 
-def _card(finding: Row, number: int, files: Mapping[str, bytes]) -> str:
-    """Severity, kind, sentence, branch, units, animation, figures, witnesses."""
+def _searched(finding: Row, audit: Row) -> str:
+    """What was searched when it was found: the finding's own words, else its detector's."""
+    of_detector = (row["searched"] for row in audit["detectors"] if row["detector"] == finding["detector"])
+    return str(finding["searched"] or next(of_detector, ""))
+
+
+def _card(finding: Row, number: int, view: View, *, searched: str) -> str:
+    """Severity, kind, sentence, branch, units, animation, figures, witnesses, and what was searched."""
     parts = [f"<h3><span class=severity>{escaped(heading_of(finding, number))}</span></h3>"]
     parts.append(f"<p>{escaped(finding['summary'])}</p>")
     branch = branch_of(finding)
     if branch:
-        coloured = highlight(branch, PythonLexer(), HtmlFormatter(nowrap=True))
-        parts.append(f"<pre class=code><code>{coloured}</code></pre>")
+        parts.append(code_block(branch))
     place = place_line(finding)
     if place:
         parts.append(f"<p>Hangs on {escaped(place)}.</p>")
+    units = [unit_mark(str(unit), view) for unit in finding["where"].get("units") or []]
+    if units and view.live:
+        parts.append(f"<p class=note>Cards: {', '.join(units[:MOST_UNITS])}</p>")
     edited = edited_line(finding)
     if edited:
         parts.append(f"<p>{escaped(edited[:1].upper() + edited[1:])}</p>")
-    parts += [_film(str(row.get("picture")), files) for row in finding["witnesses"]]
+    parts += [_film(str(row.get("picture")), view.files) for row in finding["witnesses"]]
+    parts.append(_links(finding, number, view))
     rows = figure_rows(finding)
     if rows:
         parts.append(html_table(FIGURES_HEAD, rows))
@@ -115,7 +121,20 @@ def _card(finding: Row, number: int, files: Mapping[str, bytes]) -> str:
     if witnesses:
         table = html_table(("witness", *WITNESS_HEAD), witnesses)
         parts.append(f"<details open><summary>witnesses</summary>{table}</details>")
+    if searched:
+        parts.append(f"<p class=note>Searched: {escaped(searched)}</p>")
     return f'<section class="finding {escape(finding["severity"])}">{"".join(parts)}</section>'
+
+
+def _links(finding: Row, number: int, view: View) -> str:
+    """Links to each side of each witness in Watch, where Watch holds it."""
+    links = []
+    for index, witness in enumerate(finding["witnesses"], start=1):
+        for side in ("shown", "plain"):
+            if isinstance(witness.get(side), Mapping):
+                key = f"finding-{number}.{index}-{side}"
+                links.append(episode_link(key, f"watch witness {index}, {side}", view))
+    return f"<p>{''.join(links)}</p>" if any(links) else ""
 
 
 def _film(name: str, files: Mapping[str, bytes]) -> str:

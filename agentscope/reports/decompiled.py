@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agentscope.reports.figures import Row, share, shown
-from agentscope.reports.markup import escaped, html_table
+from agentscope.reports.markup import View, code_block, escaped, function_mark, html_table, unit_mark
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.tables import columns_table
 
@@ -31,6 +31,7 @@ PROOF_HEAD = (
 )
 PROGRAM_HEAD = ("lines", "functions", "leaves", "in budget", "operations", "OPAQUE", "effect", "naive lines")
 FRONTIER_HEAD = ("shape", "bits each", "numbers", "bits", "agreement", "clear", "regret", "return ratio", "95 %")
+MOST_UNITS = 8  # of a function by name; its card has them all
 SHOWN = 12  # functions of one stage in the terminal; the page holds all
 NAMED = ("close", "small")
 
@@ -171,7 +172,7 @@ def told(row: Row) -> str:
     return f"{row['name']}{many}{mark}: {size}, {row['low']:,} to {row['high']:,}{effect}"
 
 
-def decompilation_section(report: Row) -> str:
+def decompilation_section(report: Row, view: View) -> str:
     """The page's part: the same, the call tree as folds."""
     block = report["decompilation"]
     if not block or not points_of(block):
@@ -187,28 +188,41 @@ def decompilation_section(report: Row) -> str:
         parts.append("<h3>Size against agreement and return</h3>")
         parts.append(html_table(("name", *FRONTIER_HEAD), frontier_rows(block)))
     if block.get("recovered"):
-        code = escape(plain_text(block["recovered"]["text"], multiline=True))
-        parts.append(f"<h3>{escaped(recovered_line(block['recovered']))}</h3><pre class=code><code>{code}</code></pre>")
-    parts += [_folded(name, point["program"]) for name, point in points_of(block)]
+        code = code_block(str(block["recovered"]["text"]))
+        parts.append(f"<h3>{escaped(recovered_line(block['recovered']))}</h3>{code}")
+    parts += [_folded(name, point["program"], view) for name, point in points_of(block)]
     return "".join(parts)
 
 
-def _folded(name: str, program: Row) -> str:
+def _folded(name: str, program: Row, view: View) -> str:
+    """The call tree behind a fold, what the marks mean over it."""
     by_name = {row["name"]: row for row in program["functions"]}
-    inner = _branches(program["calls"], by_name, set())
-    return f"<details class=tree><summary>Call tree of the {escape(name)} text</summary>{inner}</details>"
+    key = "<p class=note><span class=opaque>OPAQUE</span>: no named function explains it.</p>"
+    inner = key + _branches(program["calls"], by_name, set(), name=name, view=view)
+    opened = " open" if view.live else ""
+    return f"<details class=tree{opened}><summary>Call tree of the {escape(name)} text</summary>{inner}</details>"
 
 
-def _branches(calls: Sequence[str], by_name: Mapping[str, Any], seen: set[str]) -> str:
+def _branches(calls: Sequence[str], by_name: Mapping[str, Any], seen: set[str], *, name: str, view: View) -> str:
     """The functions that are called here first, each with those that it calls behind a fold."""
     fresh = [call for call in dict.fromkeys(calls) if call in by_name and call not in seen]
     seen.update(fresh)
     items = []
     for call in fresh:
-        row = by_name[call]
-        mark = " class=opaque" if row["opaque"] else ""
-        note = f"<br><span class=note>{escaped(row['note'])}</span>" if row["note"] else ""
-        inner = _branches(row["calls"], by_name, seen)
-        line = f"<span{mark}>{escaped(told(row))}</span>{note}"
+        line = _function_line(by_name[call], name, view)
+        inner = _branches(by_name[call]["calls"], by_name, seen, name=name, view=view)
         items.append(f"<details><summary>{line}</summary>{inner}</details>" if inner else f"<p>{line}</p>")
     return f"<div class=branch>{''.join(items)}</div>" if items else ""
+
+
+def _function_line(row: Row, point: str, view: View) -> str:
+    """One function: its line, what is known of it, its units by name."""
+    mark = " class=opaque" if row["opaque"] else ""
+    rest = told(row).removeprefix(row["name"])
+    line = f"<span{mark}>{function_mark(row['name'], point, view)}{escaped(rest)}</span>"
+    note = f"<br><span class=note>{escaped(row['note'])}</span>" if row["note"] else ""
+    if not row["units"] or not row["stage"]:
+        return line + note
+    units = ", ".join(unit_mark(f"{row['stage']}[{unit}]", view) for unit in row["units"][:MOST_UNITS])
+    more = f" and {len(row['units']) - MOST_UNITS:,} more" if len(row["units"]) > MOST_UNITS else ""
+    return f"{line}{note}<br><span class=units>{units}{more}</span>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from html import escape
 
 from agentscope.reports.figures import Row, share, shown
@@ -17,7 +16,7 @@ from agentscope.reports.group_rows import (
     layer_rows,
     picture_line,
 )
-from agentscope.reports.markup import html_table
+from agentscope.reports.markup import View, html_table
 from agentscope.reports.runs import RunFolder
 
 PICTURE_NAME = re.compile(r"picture-[A-Za-z0-9_-]{1,100}\.png")
@@ -39,13 +38,13 @@ def read_pictures(folder: RunFolder, report: Row) -> dict[str, bytes]:
     return found
 
 
-def pictures_section(report: Row, files: Mapping[str, bytes]) -> str:
+def pictures_section(report: Row, view: View) -> str:
     """Each picture as data in the page, a concept's first one open."""
     parts, seen = [], set()
     for row in report["pictures"] or []:
-        if row["file"] not in files:
+        if row["file"] not in view.files:
             continue
-        address = "data:image/png;base64," + base64.b64encode(files[row["file"]]).decode()
+        address = "data:image/png;base64," + base64.b64encode(view.files[row["file"]]).decode()
         told = escape(shown(row["told"]))
         figure = (
             f'<figure><img src="{address}" alt="{told}"><figcaption>{escape(picture_line(row))}</figcaption></figure>'
@@ -56,7 +55,7 @@ def pictures_section(report: Row, files: Mapping[str, bytes]) -> str:
     return "<h2>What it looks like</h2>" + "".join(parts) if parts else ""
 
 
-def groups_section(report: Row) -> str:
+def groups_section(report: Row, view: View) -> str:
     """Groups of each hidden layer behind their table, then the weights, single units and candidates."""
     groups = report["groups"]
     if not groups:

@@ -53,6 +53,38 @@ def baseline_note(strategy: Row) -> str:
     return f"fitted to the optimal values alone: {cell(rival['agreement_without_near_ties'])} without near-ties{size}"
 
 
+BASELINES_HEAD = ("what", "lines", "agreement", "no near-ties")
+OPTIMUM = "best text of the optimal values alone"
+
+
+def baselines_of(report: Row) -> dict[str, dict[str, Any]]:
+    """What stands beside the frontier, by name: lines (None where it is no text), agreement, without_near_ties."""
+    floor, vocabulary = report["noise_floor"] or {}, report["vocabulary"] or {}
+    student, rival = floor.get("student"), (report["strategy"] or {}).get("baseline")
+    found: dict[str, dict[str, Any]] = {}
+    if student:
+        name = f"neural student of {student['parameters']:,} parameters" if student.get("parameters") else "student"
+        found[name] = {"agreement": student.get("agreement"), "without_near_ties": student.get("without_near_ties")}
+    if floor.get("other_seed") is not None:
+        found["same agent, another seed"] = {"agreement": floor["other_seed"]}
+    if rival:
+        found[OPTIMUM] = {key: rival.get(key) for key in ("lines", "agreement")}
+        found[OPTIMUM]["without_near_ties"] = rival.get("agreement_without_near_ties")
+    if (vocabulary.get("ceiling") or {}).get("agreement") is not None:
+        found["ceiling of the vocabulary"] = {"agreement": vocabulary["ceiling"]["agreement"]}
+    if vocabulary.get("black_box") is not None:
+        found["boosted trees on the vocabulary"] = {"agreement": vocabulary["black_box"]}
+    return found
+
+
+def baseline_rows(report: Row) -> list[tuple[str, ...]]:
+    """The same under BASELINES_HEAD."""
+    return [
+        (shown(name), cell(row.get("lines")), share(row.get("agreement")), share(row.get("without_near_ties")))
+        for name, row in baselines_of(report).items()
+    ]
+
+
 def episode_rows(episodes: Row) -> list[tuple[str, str, str]]:
     """What was played on the same seeds: name, figure, interval."""
     rows = [(name, figure(episodes[key]["mean"]), interval(episodes[key], figure)) for key, name in RETURNS.items()]

@@ -23,6 +23,7 @@ from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, printed
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
+from agentscope.reports.watch_section import read_watch
 from agentscope.rollouts.storing import save_states, write_rollouts
 
 OTHERS = ("pictures", "decompilation", "comparisons")  # blocks that other verbs than inspect write
@@ -169,8 +170,14 @@ def probe_rows(primitives: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def write_page(folder: RunFolder, report: Report) -> None:
+    """report.html made anew from a report and the pictures and embedded episodes that lie in its folder."""
+    pictures = read_pictures(folder, report) | read_films(folder, report)
+    folder.write_text("report.html", report_page(report, pictures, watched=read_watch(folder, report)))
+
+
 def _finish(folder: RunFolder, report: Report) -> Report:
     """Report and page, the report last: a folder with a report has everything that the report speaks of."""
-    folder.write_text("report.html", report_page(report, read_pictures(folder, report) | read_films(folder, report)))
+    write_page(folder, report)
     folder.write_report(report)
     return report
