@@ -78,10 +78,11 @@ def frontier_svg(dots: Sequence[Dot], *, title: str) -> str:
     for dot in dots:
         x = left + width * math.log(dot.lines + 1) / largest
         y = top + height * (1 - (_share(dot.agreement) - floor) / (1 - floor))
-        parts.append(_marker(x, y, dot, colour=_form_colour(forms.index(dot.form))))
+        parts.append(_marker(x, y, dot, index=forms.index(dot.form)))
     for index, form in enumerate(forms):
         y = top + height + 40 + 18 * index
-        parts += [rectangle(left, y - 9, 10, 10, fill=_form_colour(index)), label(left + 16, y, form)]
+        sign = {"d": _form_shape(left + 5, y - 4, index, reach=5), "style": f"fill:{_form_colour(index)}"}
+        parts += [element("path", dict(sign)), label(left + 16, y, form)]
     parts.append(label(left + width, top + height + 36, "lines of text", anchor="end", role="faint"))
     return drawing(left + width + 20, top + height + 40 + 18 * len(forms), parts, title=title)
 
@@ -89,7 +90,7 @@ def frontier_svg(dots: Sequence[Dot], *, title: str) -> str:
 def gain_map_svg(
     gains: Float[np.ndarray, "concepts layers"], concepts: Sequence[str], layers: Sequence[str], *, title: str
 ) -> str:
-    """How much better (blue) or worse (orange) each layer tells each concept than its best control; NaN is left blank."""
+    """How much better (blue) or worse (orange) each layer tells each concept than its best control; NaN: blank."""
     left, cell_width, cell_height, top = 220.0, max(56.0, min(110.0, 520.0 / max(1, len(layers)))), 20.0, 24.0
     parts = [label(left + cell_width * (i + 0.5), 14, name[-16:], anchor="middle") for i, name in enumerate(layers)]
     for row, concept in enumerate(concepts):
@@ -131,11 +132,23 @@ def _ticks(largest: int) -> list[int]:
 
 def _form_colour(index: int) -> str:
     """A hue for each form, readable on light and dark paper."""
-    return ("#3b6ea5", "#c46a1b", "#2e8b57", "#8d5fb0", "#b8434e", "#2a9aa8", "#9a8b2f")[index % 7]
+    return ("#4a7db5", "#b8682a", "#2e8b57", "#9a6fbd", "#c2525c", "#2a93a0", "#8f8330")[index % 7]
 
 
-def _marker(x: float, y: float, dot: Dot, *, colour: str) -> str:
+def _form_shape(x: float, y: float, index: int, *, reach: float) -> str:
+    """The outline of a form's marker: a circle, then corners in different numbers, for those who see no hues."""
+    corners, turn = ((24, 0.0), (4, 45.0), (4, 0.0), (3, -90.0), (3, 90.0), (5, -90.0), (6, 0.0))[index % 7]
+    angles = [math.radians(turn + 360.0 * corner / corners) for corner in range(corners)]
+    points = [f"{number(x + reach * math.cos(at))} {number(y + reach * math.sin(at))}" for at in angles]
+    return f"M{'L'.join(points)}Z"
+
+
+def _marker(x: float, y: float, dot: Dot, *, index: int) -> str:
     """A dot with its figures as a tooltip; the chosen text gets a ring."""
     tooltip = element("title", {}, escape(f"{dot.form}: {dot.lines} lines, agreement {dot.agreement:.3f}"))
-    ring = f";stroke:{paint('ink')};stroke-width:2.5" if dot.chosen else ""
-    return element("circle", {"cx": x, "cy": y, "r": 6 if dot.chosen else 4, "style": f"fill:{colour}{ring}"}, tooltip)
+    style = f"fill:{_form_colour(index)}"
+    marker = element("path", {"d": _form_shape(x, y, index, reach=5), "style": style}, tooltip)
+    if not dot.chosen:
+        return marker
+    ring: dict[str, Value] = {"cx": x, "cy": y, "r": 9, "style": f"fill:none;stroke:{paint('ink')};stroke-width:2"}
+    return marker + element("circle", ring)

@@ -5,10 +5,23 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 
 from agentscope.drawing import Bar, Dot, bars_svg, board_svg, frontier_svg, gain_map_svg, image_svg
+from agentscope.drawing.theme import DARK, LIGHT
+from tests.drawing.test_plots import contrast
 
 
 def parts(svg, tag):
     return ElementTree.fromstring(svg).findall(f".//{tag}")
+
+
+def corners(path):
+    points = path.get("d").strip("MZ").split("L")
+    return [tuple(map(float, point.split())) for point in points]
+
+
+def mixed(top, ground, share):
+    """A colour of this opacity over a ground."""
+    channels = [(int(top[at : at + 2], 16), int(ground[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(one * share + other * (1 - share)):02x}" for one, other in channels)
 
 
 def test_a_bar_is_as_long_as_its_share_and_has_whiskers_only_with_an_interval():
@@ -20,10 +33,27 @@ def test_a_bar_is_as_long_as_its_share_and_has_whiskers_only_with_an_interval():
 
 def test_the_frontier_has_a_dot_a_text_and_longer_texts_lie_further_right():
     svg = frontier_svg([Dot(1, 0.5, "a"), Dot(8, 0.75, "b", chosen=True)], title="t")
-    first, second = parts(svg, "circle")
-    assert float(first.get("cx")) < float(second.get("cx"))
-    assert float(first.get("cy")) > float(second.get("cy"))
-    assert float(second.get("r")) > float(first.get("r"))
+    first, second = [corners(path) for path in parts(svg, "path")][:2]
+    assert max(x for x, _ in first) < min(x for x, _ in second)
+    assert min(y for _, y in first) > max(y for _, y in second)
+    (ring,) = parts(svg, "circle")
+    assert abs(float(ring.get("cx")) - sum(x for x, _ in second) / len(second)) < 0.1
+
+
+def test_forms_differ_in_shape_and_the_legend_shows_it():
+    svg = frontier_svg([Dot(1, 0.5, form) for form in "abcdefg"], title="t")
+    shapes = [corners(path) for path in parts(svg, "path")]
+    marks, legend = shapes[:7], shapes[7:]
+    assert len({tuple((round(x - mark[0][0]), round(y - mark[0][1])) for x, y in mark) for mark in marks}) == 7
+    assert [len(mark) for mark in marks] == [len(mark) for mark in legend]
+
+
+def test_figures_on_the_strongest_gains_can_be_read_in_both_themes():
+    svg = gain_map_svg(np.array([[9.0, -9.0]]), ["holes"], ["first", "second"], title="t")
+    opacities = [float(part.get("style").split("fill-opacity:")[1]) for part in parts(svg, "rect")]
+    for colours in (LIGHT, DARK):
+        for role, opacity in zip(("bar", "warn"), opacities, strict=True):
+            assert contrast(colours["ink"], mixed(colours[role], colours["paper"], opacity)) >= 4.5, role
 
 
 def test_charts_of_nothing_are_still_pictures():
