@@ -101,4 +101,4 @@ def _with_chance(env: InspectableEnv, successors: States, state: States) -> Stat
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return float(value) + 0.0 if math.isfinite(value) else None  # no -0.0
