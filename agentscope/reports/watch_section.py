@@ -44,7 +44,7 @@ class LevelText(Part):
 
     key: str
     title: str
-    lines: list[str]
+    lines: list[str] | None = None
 
 
 class EpisodePart(Part):
@@ -151,6 +151,7 @@ def read_watch(folder: RunFolder, report: Row) -> Watched:
             raise ValueError("it holds no run document")
         renamed = {("schema_" if key == "schema" else key): value for key, value in run.items()}
         WatchFile.model_validate({**document, "run": renamed})
+        sound = _sound({key: document[key] for key in ("run", "steps", "tracks", "why") if key in document})
     except ValidationError as problem:
         first = problem.errors()[0]
         return _refused(f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}")
@@ -158,7 +159,7 @@ def read_watch(folder: RunFolder, report: Row) -> Watched:
         return _refused(str(problem))
     if run["agent"]["sha256"] != report["agent"]["sha256"]:
         return _refused("it belongs to another agent")
-    return Watched(_sound({key: document[key] for key in ("run", "steps", "tracks", "why") if key in document}))
+    return Watched(sound)
 
 
 def watch_parts(watched: Watched) -> WatchParts:

@@ -11,11 +11,11 @@ from agentscope.reports import build_report, report_page
 
 
 class Outline(HTMLParser):
-    """Tags and attributes of a page, and the text of each script."""
+    """Tags and attributes of a page, the text of each script, and all other text."""
 
     def __init__(self, page):
         super().__init__()
-        self.tags, self.scripts, self.inside = [], [], False
+        self.tags, self.scripts, self.inside, self.told = [], [], False, ""
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
@@ -30,6 +30,8 @@ class Outline(HTMLParser):
     def handle_data(self, data):
         if self.inside:
             self.scripts[-1] += data
+        else:
+            self.told += data
 
 
 def test_the_page_asks_nothing_of_any_other_place(inspection):
