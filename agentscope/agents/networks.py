@@ -169,6 +169,15 @@ class SB3Network:
         masked: np.ndarray = np.where(legal, scores, np.float32(-np.inf))
         return masked
 
+    def value(self, observations: Shaped[np.ndarray, "states ..."]) -> Float[np.ndarray, "states"] | None:
+        """What the critic in an actor-critic's file expects of each state, in units of discounted reward.
+
+        None for Q-networks, which have no critic. Patches of layers do not reach it.
+
+        Raises: SpaceMismatch: as `scores`.
+        """
+        return self.passes.values(self.prepared(observations)) if self.spec.actor_critic else None
+
     def scores_with(
         self,
         observations: Shaped[np.ndarray, "states ..."],

@@ -96,6 +96,16 @@ class Passes:
             for handle in handles:
                 handle.remove()
 
+    def values(self, ready: np.ndarray) -> np.ndarray:
+        """What an actor-critic's critic expects, chunk by padded chunk."""
+        found = []
+        with _ONE_AT_A_TIME, one_thread(), torch.inference_mode():
+            for start in range(0, max(len(ready), 1), self.chunk):
+                rows = ready[start : start + self.chunk]
+                out = self.policy.predict_values(torch.from_numpy(_padded(rows, self.chunk)))  # type: ignore[operator]
+                found.append(out.numpy()[: len(rows), 0].copy())
+        return np.concatenate(found)
+
     def slopes(
         self, ready: np.ndarray, layer: str, outputs: np.ndarray, cotangents: np.ndarray,
         others: Mapping[str, np.ndarray],

@@ -141,10 +141,13 @@ def strip_svg(rows: Sequence[StripRow], *, title: str) -> str:
 
 def picture_uri(pixels: UInt8[np.ndarray, "height width 3"]) -> str:
     """A picture as a `data:` address, at its own size: boards take about a kilobyte."""
-    colours, index = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)  # rows sort 20 times slower
+    colours = np.unique(packed)
     if len(colours) <= 256:  # the pixels as they are, in a third of the bytes
-        image = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8))
-        image.putpalette(colours.astype(np.uint8).tobytes())
+        image = Image.fromarray(np.searchsorted(colours, packed).astype(np.uint8))
+        image.putpalette(
+            np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8).tobytes()
+        )
     else:
         image = Image.fromarray(pixels)
     return "data:image/png;base64," + base64.b64encode(_bytes_of(image)).decode()

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agentscope.pipeline.surveying import audit_order as audit_order
     from agentscope.pipeline.surveying import audit_orders as audit_orders
     from agentscope.pipeline.surveying import replay_findings as replay_findings
+    from agentscope.pipeline.watching.running import Watch as Watch
+    from agentscope.pipeline.watching.running import open_watch as open_watch
     from agentscope.pipeline.witnessing import replay_witness as replay_witness
 
 _HOMES = {
@@ -54,6 +56,8 @@ _HOMES = {
     "audit_order": "surveying",
     "audit_orders": "surveying",
     "replay_findings": "surveying",
+    "Watch": "watching.running",
+    "open_watch": "watching.running",
     "replay_witness": "witnessing",
 }
 

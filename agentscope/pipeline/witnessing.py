@@ -120,7 +120,7 @@ def _replayed(agent: OpenAgent, name: str, side: Any) -> dict[str, Any]:
     hidden = None if hidden is None else _number(hidden, f"{name}.hidden")
     state = state_of(side.get("fields"), agent.env)
     try:
-        strange = _strange(agent.env, state)  # before a step: compiled rules may trust what a state holds
+        strange = strange_state(agent.env, state)  # before a step: compiled rules may trust what a state holds
         played = None if strange else play_states(agent.network, agent.env, state)[0]
     except (IndexError, ValueError, KeyError, OverflowError, ArithmeticError) as problem:
         told = plain_text(str(problem))[:120]
@@ -141,7 +141,7 @@ def _replayed(agent: OpenAgent, name: str, side: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _strange(env: InspectableEnv, state: States) -> str:
+def strange_state(env: InspectableEnv, state: States) -> str:
     """What the environment itself declares and this state breaks: its observation space, bounds of its concepts."""
     if not env.observation_space.contains(env.observe(state)[0]):
         return "what it shows lies outside the observation space"
