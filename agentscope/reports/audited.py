@@ -70,7 +70,8 @@ def place_line(finding: Row) -> str:
     elif units:
         parts.append(f"{'unit' if len(units) == 1 else 'units'} {listed(units, most=MOST_UNITS)}")
     if where.get("line"):
-        parts.append(f"line {where['line']}")
+        line = str(where["line"])
+        parts.append(line if line.startswith("line ") else f"line {line}")
     return shown("; ".join(parts))
 
 

@@ -286,6 +286,11 @@ def test_parts_of_the_input_are_not_called_units():
     assert place_line(of(**{"held at": "its input"})) == "cells[101], cells[98], held at its input"
 
 
+@pytest.mark.parametrize("line", ["35: return left", "line 35: return left"])
+def test_a_line_is_called_a_line_once(line):
+    assert place_line({**of(), "where": {"layer": None, "units": [], "line": line}}) == "line 35: return left"
+
+
 def test_the_network_without_the_behaviour_is_named_with_how_it_plays_or_why_there_is_none():
     worth = {"edited zip: clean return": {"value": 0.75, "before": 1.0, "n": 9}}
     made = of(**{"edited zip": {"file": "finding-3-without.zip", "sha256": SHA}, **worth})
