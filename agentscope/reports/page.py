@@ -41,12 +41,6 @@ SCRIPT = """\
     link.download = "report.json";
     link.click();
   });
-  var opened = [];
-  addEventListener("beforeprint", function () {
-    opened = Array.from(document.querySelectorAll("details:not([open]):not(.tree):not(.tree details)"));
-    opened.forEach(function (fold) { fold.open = true; });
-  });
-  addEventListener("afterprint", function () { opened.forEach(function (fold) { fold.open = false; }); });
 })();
 """
 THEMES = "".join(

@@ -57,8 +57,9 @@ body{font-size:11pt}
 main{max-width:none;padding:0}
 button,.themes,.watch,.watch-link{display:none}
 .wide,.chart,.code{overflow:visible}
-.code,td,th{white-space:pre-wrap;overflow-wrap:anywhere}
-table{font-size:8pt}
+.code{white-space:pre-wrap;overflow-wrap:anywhere}
+td,th{white-space:normal;overflow-wrap:break-word}
+table{font-size:7.5pt}
 .chart svg{min-width:0}
 h2,h3,summary{break-after:avoid}
 figure,tr,.gist li{break-inside:avoid}
