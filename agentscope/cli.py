@@ -17,6 +17,7 @@ from agentscope.cli_options import (
     run_options,
 )
 from agentscope.cli_session import ErrorsInOneLine, Session, environment_arguments, read_program
+from agentscope.cli_view import view
 
 if TYPE_CHECKING:
     from agentscope.pipeline import OpenAgent
@@ -37,6 +38,7 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(audit)
+main.add_command(view)
 
 
 @main.command()

@@ -1,0 +1,104 @@
+// Start: once Dash has drawn the page, the viewer moves in, and both follow each other.
+
+const MARK = 120; // milliseconds without a move before the mark in the plot follows: keys may come fast
+let moment = {episode: "0", step: 0, track: "network"};
+let marking = null;
+
+window.dash_clientside = Object.assign({}, window.dash_clientside, {
+  page: {
+    toStep: function (clicked) {
+      const point = clicked && clicked.points[0];
+      if (point) AgentScope.goTo({episode: moment.episode, step: point.x, track: moment.track});
+    },
+    toConcept: function (clicked) {
+      const point = clicked && clicked.points[0];
+      if (point) showConcept([].concat(point.customdata)[0]);
+    },
+    toFunction: function (clicked, program) {
+      const point = clicked && clicked.points[0];
+      const name = point && [].concat(point.customdata)[0];
+      if (name) showFunction(program, name);
+    },
+  },
+});
+
+function start() {
+  watchTabs();
+  const source = AgentScope.serverSource("/data");
+  openers.try = function () {
+    buildTry();
+    AgentScope.mountEditor(document.getElementById("editor"), source);
+  };
+  window.addEventListener("agentscope:moved", function (event) { moved(event.detail); });
+  window.addEventListener("agentscope:theme", shade);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", shade);
+  document.getElementById("save-print").addEventListener("click", function () { window.print(); });
+  choosing("concept-choice", showConcept);
+  choosing("function-choice", function (name) { showFunction(programPoint(), name); });
+  AgentScope.mount(document.getElementById("watch"), source, {theme: document.getElementById("theme")});
+  shade();
+  follow(location.search);
+}
+
+function choosing(id, act) {
+  const list = document.getElementById(id);
+  if (list) list.addEventListener("change", function () { if (list.value) act(list.value); });
+}
+
+function programPoint() {
+  const chosen = document.querySelector("#program-point input:checked");
+  return chosen ? chosen.value : "close";
+}
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen === "dark" || (chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+}
+
+function shade() {
+  setProps("shade", {data: {dark: isDark()}});
+}
+
+function moved(detail) {
+  const other = detail.episode !== moment.episode || detail.track !== moment.track || !moment.placed;
+  moment = {episode: detail.episode, step: detail.step, track: detail.track || "network", placed: true};
+  if (other) setProps("place", {data: {episode: moment.episode, track: moment.track}});
+  clearTimeout(marking);
+  marking = setTimeout(markStep, MARK);
+  saveLinks();
+}
+
+// A line at the step, drawn over the plot; a new figure of Dash has none, so it is drawn again.
+function markStep() {
+  const plot = document.querySelector("#gaps .js-plotly-plot");
+  if (!plot || !window.Plotly || !plot.layout) return;
+  if (!plot.dataset.marked) {
+    plot.dataset.marked = "yes";
+    plot.on("plotly_afterplot", markStep);
+  }
+  const shapes = plot.layout.shapes || [];
+  if (shapes.length && shapes[0].x0 === moment.step) return;
+  const colour = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+  window.Plotly.relayout(plot, {shapes: [{
+    type: "line", x0: moment.step, x1: moment.step, y0: 0, y1: 1, yref: "paper", line: {color: colour, width: 2},
+  }]});
+}
+
+function saveLinks() {
+  const at = {episode: moment.episode, track: moment.track};
+  const steps = new URLSearchParams(Object.assign({name: "steps"}, at));
+  const film = new URLSearchParams(Object.assign({from: moment.step, to: moment.step + 40}, at));
+  document.getElementById("save-steps").href = "/data/table.csv?" + steps;
+  document.getElementById("save-animation").href = "/data/animation?" + film;
+}
+
+function startWhenDrawn() {
+  if (document.getElementById("watch") && window.dash_clientside.set_props) return start();
+  new MutationObserver(function (changes, observer) {
+    if (!document.getElementById("watch")) return;
+    observer.disconnect();
+    start();
+  }).observe(document.body, {childList: true, subtree: true});
+}
+
+startWhenDrawn();
