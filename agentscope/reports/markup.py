@@ -72,10 +72,13 @@ def code_block(text: str) -> str:
 
 
 def coloured_lines(text: str) -> list[str]:
-    """Each line of a text of the pseudocode language as HTML of its own, coloured, for the page and the report."""
-    lines = plain_text(text, multiline=True).split("\n")
-    coloured = _coloured("\n".join(lines)).split("\n")
-    return coloured[: len(lines)]
+    """Each line of a text of the pseudocode language as HTML of its own, for the page and the report."""
+    return coloured(plain_text(text, multiline=True).rstrip("\n").split("\n"))
+
+
+def coloured(lines: Sequence[str]) -> list[str]:
+    """Plain lines as HTML, as many as before; no token reaches over the end of a line."""
+    return _coloured("\n".join(lines)).split("\n")[: len(lines)]
 
 
 def unit_mark(unit: str, view: View) -> Markup:
@@ -111,7 +114,7 @@ def _mark(name: str, kind: str, query: Mapping[str, str], view: View) -> Markup:
 
 
 def _coloured(text: str) -> str:
-    """The text with a span for each token; no token reaches over the end of a line."""
+    """The text with a span for each token."""
     return highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
 
 

@@ -32,6 +32,7 @@ SCRIPT = """\
       var theme = button.getAttribute("data-set-theme");
       paint(theme);
       try { localStorage.setItem("agentscope-theme", theme); } catch (refused) { kept = theme; }
+      dispatchEvent(new CustomEvent("agentscope:theme", {detail: {theme: theme}}));
     });
   });
   document.getElementById("download").addEventListener("click", function () {

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from agentscope.errors import RefusedFile
 from agentscope.reports.figures import Row
-from agentscope.reports.markup import coloured_lines, escaped
+from agentscope.reports.markup import coloured, escaped
 from agentscope.reports.runs import RunFolder, read_json
 from agentscope.reports.sanitising import Json, plain_text
 from agentscope.reports.schema import Part
@@ -201,4 +201,4 @@ def _sound(value: Json, key: str = "") -> Json:
 def _shown_lines(lines: list[str]) -> list[str]:
     """Each line as HTML of its own."""
     plain = [plain_text(line) for line in lines]
-    return coloured_lines("\n".join(plain)) if len(plain) <= MOST_COLOURED else [escaped(line) for line in plain]
+    return coloured(plain) if len(plain) <= MOST_COLOURED else [escaped(line) for line in plain]
