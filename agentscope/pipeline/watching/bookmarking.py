@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from agentscope.contracts import InspectableEnv
 from agentscope.pipeline.watching.recording import OVER, Recording
@@ -35,57 +36,60 @@ class Bookmark:
 
 
 def bookmarks_of(
-    recording: Recording, env: InspectableEnv, lines: Sequence[str], witnesses: Mapping[str, Trail]
-) -> tuple[Bookmark, ...]:
+    recording: Recording, env: InspectableEnv, lines: Sequence[str], witnesses: Mapping[str, Trail],
+    within: Bool[np.ndarray, "decisions"] | None = None,
+) -> tuple[Bookmark, ...]:  # fmt: skip
     """All bookmarks of a run: disagreements by regret, findings, deaths, extreme gaps, rarely used lines.
 
     Args:
         lines: of the strategy's text.
         witnesses: trails of the findings' witnesses by episode key.
+        within: decisions that may be marked; all by default.
     """
-    names = env.action_names
+    within = np.ones(len(recording), dtype=bool) if within is None else within
     return (
-        *disagreements(recording, names), *findings(env, witnesses), *deaths(recording), *extreme_gaps(recording),
-        *rare_lines(recording, lines),
+        *disagreements(recording, env.action_names, within), *findings(env, witnesses), *deaths(recording, within),
+        *extreme_gaps(recording, within), *rare_lines(recording, lines, within),
     )  # fmt: skip
 
 
-def disagreements(recording: Recording, names: Sequence[str]) -> Iterable[Bookmark]:
+def disagreements(recording: Recording, names: Sequence[str], within: np.ndarray) -> Iterable[Bookmark]:
     """Where the text does something else, by what the network thinks that costs."""
     if not recording.has_text:
         return
-    rows = np.flatnonzero(~recording.same)
+    rows = np.flatnonzero(~recording.same & within)
     for row in rows[np.argsort(-recording.regret[rows], kind="stable")][:MOST]:
         told = f"text: {names[recording.text[row]]}, network: {names[recording.actions[row]]}"
         yield _at(recording, "disagreement", int(row), f"{told}, regret {recording.regret[row]:.2f}",
                   float(recording.regret[row]))  # fmt: skip
 
 
-def deaths(recording: Recording) -> Iterable[Bookmark]:
+def deaths(recording: Recording, within: np.ndarray) -> Iterable[Bookmark]:
     """Last steps of episodes that ended by the rules without success; where success is unknown, of those that earned
     less than most."""
-    over = np.flatnonzero(recording.end == OVER)
+    last = recording.starts + recording.lengths - 1
+    over = np.flatnonzero((recording.end == OVER) & within[last])
     if (recording.success >= 0).all():
         over = over[recording.success[over] == 0]
     else:
         over = over[recording.returns[over] <= np.median(recording.returns)]
     for episode in over[np.argsort(recording.returns[over], kind="stable")][:MOST]:
-        row, earned = recording.rows(int(episode)).stop - 1, float(recording.returns[episode])
+        row, earned = int(last[episode]), float(recording.returns[episode])
         yield _at(
             recording, "death", row, f"over after {recording.lengths[episode]} steps, return {earned:.4g}", earned
         )
 
 
-def extreme_gaps(recording: Recording) -> Iterable[Bookmark]:
+def extreme_gaps(recording: Recording, within: np.ndarray) -> Iterable[Bookmark]:
     """Where the network's choice is closest, and where it is clearest."""
-    rows = np.flatnonzero(np.isfinite(recording.gap))
+    rows = np.flatnonzero(np.isfinite(recording.gap) & within)
     for kind, sign in (("small-gap", 1.0), ("large-gap", -1.0)):
         for row in rows[np.argsort(sign * recording.gap[rows], kind="stable")][:MOST]:
             gap = float(recording.gap[row])
             yield _at(recording, kind, int(row), f"best score ahead by {gap:.3g} units", gap)
 
 
-def rare_lines(recording: Recording, lines: Sequence[str]) -> Iterable[Bookmark]:
+def rare_lines(recording: Recording, lines: Sequence[str], within: np.ndarray) -> Iterable[Bookmark]:
     """Steps that a rarely used line of the text decided, the rarest line first."""
     if not recording.has_text:
         return
@@ -96,7 +100,7 @@ def rare_lines(recording: Recording, lines: Sequence[str]) -> Iterable[Bookmark]
         if share > RARE:
             return
         text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-        for row in np.flatnonzero(recording.line == line)[:A_LINE]:
+        for row in np.flatnonzero((recording.line == line) & within)[:A_LINE]:
             yield _at(
                 recording, "rare-line", int(row), f"line {line} decides {share:.2%} of steps: {text}"[:160], share
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,8 @@ def nearest_changes(scene: Scene, state: States) -> Nearest:
         missing = getattr(env, "edits", None) is None
         reason = "the environment offers no edits" if missing else "no edit applies to this state"
         return Nearest(why=dict.fromkeys(("flips.network", "flips.strategy", "toward"), reason))
+    if made.legal.any():  # the others count for nothing, and a text may not even be defined there
+        made = _rows(made, np.flatnonzero(made.legal))
     found = Nearest(len(made.parent), bool(made.legal.any()))
     sizes = change_sizes(env, state, made.states)
     here, edited = scene.agent.decide(state), scene.agent.decide(made.states)
@@ -93,6 +95,14 @@ def nearest_changes(scene: Scene, state: States) -> Nearest:
         rows["toward"] = (nearest_edit(made, sizes, wanted), edited.actions)
     _fill(found, scene, made, sizes, rows)
     return found
+
+
+def _rows(made: Edits, rows: Int[np.ndarray, "kept"]) -> Edits:
+    """These edits alone."""
+    return replace(
+        made, parent=made.parent[rows], states=made.states[rows], feature=made.feature[rows], value=made.value[rows],
+        legal=made.legal[rows],
+    )  # fmt: skip
 
 
 def _other_class(

@@ -9,13 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pygments import highlight  # type: ignore[import-untyped]
-from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
-
 from agentscope import language
 from agentscope.contracts import States
-from agentscope.errors import AgentScopeError
+from agentscope.errors import AgentScopeError, ContractBroken, TextError
 from agentscope.language.files import read_capped
 from agentscope.pipeline.decompiling import FILES
 from agentscope.pipeline.examining import parse_for
@@ -28,7 +24,7 @@ from agentscope.pipeline.readings import (
     grounded_readouts,
 )  # fmt: skip
 from agentscope.probes.tables import read_columns
-from agentscope.reports import plain_text
+from agentscope.reports import coloured_lines, plain_text
 
 Key = Literal["strategy", "grounded", "program"]
 TITLES: Mapping[str, str] = {
@@ -90,10 +86,14 @@ class Level:
     def evaluate(self, states: States, *, trace: bool = False) -> language.Evaluation | None:
         """What the text does in these states; None where the level is missing.
 
-        Raises: TextError: as `language.evaluate`.
+        Raises: TextError: as `language.evaluate`; or a state breaks what the environment declares of its concepts, as
+            one that somebody edited may.
         """
         bound = self.bound
-        return None if bound is None else language.evaluate(bound.program, bound.binding, states, trace=trace)
+        try:
+            return None if bound is None else language.evaluate(bound.program, bound.binding, states, trace=trace)
+        except ContractBroken as problem:
+            raise TextError(str(problem)) from problem
 
     def to_json(self) -> dict[str, Any]:
         """The level's part of the run document: coloured lines, and where functions begin and end."""
@@ -180,12 +180,6 @@ def program_level(agent: OpenAgent, report: Mapping[str, Any], folder: Path | No
     rows = (point.get("program") or {}).get("opaque") or []
     opaque = frozenset(str(row.get("function")) for row in rows if isinstance(row, Mapping))
     return Level("program", text, agreement=measured.get("agreement"), opaque=opaque, bind=bind)
-
-
-def coloured_lines(text: str) -> list[str]:
-    """HTML of each line, coloured by pygments' classes; everything of the text is escaped."""
-    lexer = PythonLexer(stripnl=False, ensurenl=False)
-    return str(highlight(text.rstrip("\n"), lexer, HtmlFormatter(nowrap=True))).rstrip("\n").split("\n")
 
 
 def function_spans(text: str, opaque: frozenset[str] = frozenset()) -> list[dict[str, Any]]:

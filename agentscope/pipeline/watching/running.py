@@ -124,7 +124,12 @@ class Watch:
     def bookmarks(self) -> tuple[Bookmark, ...]:
         """Steps that are worth a look, kind by kind, best first."""
         lines = self.scene.level("strategy").text.splitlines()
-        return bookmarks_of(self.recording, self.scene.agent.env, lines, self._witnesses[0])
+        return bookmarks_of(self.recording, self.scene.agent.env, lines, self.witnesses)
+
+    @property
+    def witnesses(self) -> Mapping[str, Trail]:
+        """Trails of the findings' witnesses, by episode key; damaged ones are left out."""
+        return self._witnesses[0]
 
     @cached_property
     def _witnesses(self) -> tuple[Mapping[str, Trail], Mapping[str, str]]:
@@ -173,7 +178,7 @@ class Watch:
 
     def _witness_rows(self) -> list[dict[str, Any]]:
         rows = []
-        for key, trail in self._witnesses[0].items():
+        for key, trail in self.witnesses.items():
             _, number, side = key.split("-")
             parted = np.flatnonzero(self._disagrees(trail))
             rows.append({
@@ -204,8 +209,8 @@ class Watch:
         return why
 
     def _network_trail(self, episode: str) -> Trail:
-        if episode in self._witnesses[0]:
-            return self._witnesses[0][episode]
+        if episode in self.witnesses:
+            return self.witnesses[episode]
         index = self._index(episode)
         first = self.scene.agent.env.reset(self.recording.seeds[index : index + 1])
         return replay(self.scene.agent.env, first, self.recording.actions[self.recording.rows(index)].tolist())
