@@ -7,13 +7,14 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from agentscope.drawing.plots import ROW, empty_layout, number, plain
+from agentscope.drawing.plots import empty_layout, number, plain
 from agentscope.drawing.theme import theme
 
 Row = Mapping[str, Any]
 ROOT = "strategy"
 MOST = 2_000  # functions that are drawn; the folds of the section hold all
-DEPTH = 5  # levels that are shown at once: a phone has room for no more, and a click goes deeper
+DEPTH = 4  # levels that are shown at once: a phone has room for no more, and a click goes deeper
+LEAF = 28  # pixels of a function that calls nothing: two lines of its label
 MARK = "◆"  # of what is OPAQUE, beside its colour
 
 
@@ -36,13 +37,16 @@ def call_tree(functions: Sequence[Row], calls: Sequence[str], *, dark: bool) -> 
             labels=[ROOT, *map(_label, rows)], customdata=[ROOT, *(name for name, _ in placed)],
             hovertext=[f"<b>{ROOT}</b>", *map(_told, rows)], hovertemplate="%{hovertext}<extra></extra>",
             marker={"colors": fills, "line": {"color": colours["rule"], "width": 1}}, maxdepth=DEPTH,
+            level=ROOT if len(calls) != 1 or not placed else placed[0][0],
             textfont={"color": [colours["ink" if fill == colours["panel"] else "paper"] for fill in fills]},
             tiling={"orientation": "h", "pad": 1}, textposition="middle left", leaf={"opacity": 1},
-            pathbar={"thickness": 22, "side": "bottom"},
+            pathbar={"thickness": 22},
         ),
-        empty_layout(dark=dark, height=120 + ROW * max(6, leaves)),
+        empty_layout(dark=dark, height=100 + LEAF * max(6, leaves)),
     )  # fmt: skip
-    figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"}, xaxis=None, yaxis=None, title=_key(colours))
+    figure.update_layout(
+        uniformtext={"minsize": 10, "mode": "hide"}, xaxis=None, yaxis=None, margin_t=60, title=_key(colours)
+    )
     return figure
 
 
@@ -76,7 +80,7 @@ def _key(colours: Mapping[str, str]) -> dict[str, Any]:
 def _label(row: Row) -> str:
     effect = number(row.get("effect"))
     mark = f"{MARK} " if row["opaque"] else ""
-    return mark + plain(row["name"]) + ("" if effect is None else f" {effect:.2f}")
+    return mark + plain(row["name"]) + ("" if effect is None else f"<br>{effect:.2f}")
 
 
 def _told(row: Row) -> str:

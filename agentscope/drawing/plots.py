@@ -64,7 +64,7 @@ def gain_map(primitives: Sequence[Row], *, dark: bool) -> go.Figure:
         empty_layout(dark=dark, height=110 + ROW * max(3, len(names))),
     )  # fmt: skip
     figure.update_xaxes(
-        tickvals=list(range(len(layers))), ticktext=[short(plain(layer)) for layer in layers], side="top", tickangle=-30
+        tickvals=list(range(len(layers))), ticktext=[short(plain(layer)) for layer in layers], side="top", tickangle=-60
     )
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=[short(name) for name in names], autorange="reversed"
@@ -91,16 +91,16 @@ def frontier(
     for index, form in enumerate(forms):
         rows = [point for point in points if point["form"] == form and number(point["agreement"]) is not None]
         marker = {"symbol": SHAPES[index % len(SHAPES)], "size": 9, "color": hues[index % len(hues)]}
-        _add_texts(figure, rows, name=short(plain(form)), marker=marker)
+        _add_texts(figure, rows, name=short(plain(form), longest=2 * LONGEST), marker=marker)
     ringed = [point for point in points if chosen is not None and _same_text(point, chosen)][:1]
     ring = {"symbol": "circle-open", "size": 18, "color": theme(dark=dark)["ink"], "line": {"width": 2.5}}
     if ringed:
         _add_texts(figure, ringed, name="printed text", marker=ring)
     _add_levels(figure, across, dark=dark)
     figure.update_xaxes(type="log", dtick="D2")
-    figure.update_yaxes(title="agreement", tickformat=".2f")
-    # inside the plot: a title under the axis would lie on a legend of many lines
-    figure.add_annotation(text="lines of text →", xref="paper", yref="paper", x=1, y=0, xanchor="right",
+    figure.update_yaxes(tickformat=".2f")
+    # over the plot: a title under the axis would lie on a legend of many lines
+    figure.add_annotation(text="agreement ↑, lines of text →", xref="paper", yref="paper", x=0, y=1, xanchor="left",
                           yanchor="bottom", showarrow=False, font={"color": theme(dark=dark)["faint"]})  # fmt: skip
     figure.update_layout(legend={"orientation": "h", "yanchor": "top", "y": -0.14, "x": 0})
     return figure
@@ -178,11 +178,11 @@ def plain(value: Any) -> str:
     return escape("".join(letter for letter in str(value) if letter.isprintable()), quote=False)
 
 
-def short(label: str) -> str:
+def short(label: str, *, longest: int = LONGEST) -> str:
     """A label that leaves a phone room for its plot; an escaped letter is never cut in two."""
-    if len(label) <= LONGEST:
+    if len(label) <= longest:
         return label
-    cut = label[: LONGEST - 1]
+    cut = label[: longest - 1]
     return (cut[: cut.rindex("&")] if "&" in cut and ";" not in cut[cut.rindex("&") :] else cut) + "…"
 
 
