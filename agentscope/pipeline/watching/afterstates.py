@@ -30,8 +30,8 @@ def afterstates(scene: Scene, state: States) -> tuple[list[dict[str, Any]], dict
     Returns: a row each (action, picture, score, network, text, terms, total, reward, over), and reasons for what is
         missing.
     """
-    env, why = scene.agent.env, dict[str, str]()
-    here = scene.agent.decide(state)
+    env, here = scene.agent.env, scene.agent.decide(state)
+    why: dict[str, str] = {}
     text_action, terms = _text_view(scene, state, why)
     actions = shown_actions(here, text_action)
     try:
@@ -61,10 +61,9 @@ def shown_actions(here: Decisions, text_action: int | None, most: int = MOST) ->
         if here.legal[0, action]:
             members.setdefault(int(classes[action]), action)
     kept = [chosen]
-    if text_action is not None and here.legal[0, text_action]:
-        if classes[text_action] != classes[chosen]:
-            members[int(classes[text_action])] = text_action
-            kept.append(text_action)
+    if text_action is not None and here.legal[0, text_action] and classes[text_action] != classes[chosen]:
+        members[int(classes[text_action])] = text_action
+        kept.append(text_action)
     kept += [action for action in members.values() if action not in kept and classes[action] != classes[chosen]]
     return np.array(sorted(kept[:most], key=lambda action: (-scores[action], action)), dtype=np.int64)
 

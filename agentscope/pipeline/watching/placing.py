@@ -69,8 +69,8 @@ def place_document(scene: Scene, base: States, placed: Placed, step: dict[str, A
     Args:
         base: the state before any edit; step: the step document of the edited one.
     """
-    env, why = scene.agent.env, dict[str, str]()
-    made = edits_of(env, placed.state)
+    made = edits_of(scene.agent.env, placed.state)
+    why: dict[str, str] = {}
     if made is None:
         why["cells"] = why["features"] = "the environment offers no edits of this state"
     before: dict[str, Any] = {"action": int(scene.agent.decide(base).actions[0]), "strategy": None}
@@ -125,7 +125,7 @@ def changed_cells(scene: Scene, state: States, made: Edits) -> list[tuple[int, i
     before, after = np.asarray(env.observe(state)), np.asarray(env.observe(made.states))
     changed: Bool[np.ndarray, "edits ..."] = after != before
     if changed.ndim == 4:
-        changed = changed.any(axis=3 if channels_last(scene.agent, after) else 1)
+        changed = np.asarray(changed.any(axis=3 if channels_last(scene.agent, after) else 1))
     if changed.ndim != 3:
         return [None] * len(after)
     one = changed.reshape(len(after), -1).sum(axis=1) == 1

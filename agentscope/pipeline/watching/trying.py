@@ -11,10 +11,9 @@ from agentscope.contracts import ProgressCallback, no_progress
 from agentscope.errors import AgentScopeError, BadOption, TextError
 from agentscope.pipeline.comparing import compare_agent
 from agentscope.pipeline.examining import parse_for
-from agentscope.pipeline.watching.levels import coloured_lines
 from agentscope.pipeline.watching.scene import Scene
 from agentscope.records import Agreement, Comparison
-from agentscope.reports import plain_text, to_plain
+from agentscope.reports import coloured_lines, plain_text, to_plain
 from agentscope.verification.exam import SETS
 
 MOST_EPISODES = 100
