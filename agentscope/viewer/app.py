@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from dash import Dash
 from flask import Flask
 
 from agentscope.drawing import assets
+from agentscope.pipeline.watching.leads import step_leads
 from agentscope.reports import RunFolder
 from agentscope.reports.audit_pages import read_films
 from agentscope.reports.depth import read_pictures
@@ -59,7 +61,7 @@ def open_shown(watch: Any) -> data.Shown:
     if scene.folder is not None:
         folder = RunFolder(scene.folder, sha256=str(scene.report["agent"]["sha256"]))
         pictures = read_pictures(folder, scene.report) | read_films(folder, scene.report)
-    return data.Shown(watch, watch.document(), scene.report, pictures, scene.folder)
+    return data.Shown(watch, watch.document(), scene.report, pictures, partial(step_leads, watch))
 
 
 def make_page(shown: data.Shown, port: int, *, theme: Theme = "auto") -> Page:
@@ -78,7 +80,7 @@ def make_page(shown: data.Shown, port: int, *, theme: Theme = "auto") -> Page:
     data.add_routes(server, shown)
     name = f"{shown.report['agent']['name']} in {shown.report['environment']['id']}"
     app = Dash(
-        __name__, server=server, serve_locally=True, include_assets_files=False, assets_folder="no-assets",
+        __name__, server=cast(Any, server), serve_locally=True, include_assets_files=False, assets_folder="no-assets",
         title=f"AgentScope: {escape(name)}", update_title="", add_log_handler=False, enable_mcp=False,
         index_string=INDEX.format(shade="" if theme == "auto" else f' data-theme="{theme}"'),
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from flask import Flask, Response, request
@@ -31,8 +30,6 @@ class Watched(Protocol):
     def document(self) -> Row: ...
 
     def steps(self, episode: str, start: int, stop: int, *, track: str = "network") -> Row: ...
-
-    def trail(self, episode: str, *, track: str = "network") -> Sequence[Row]: ...
 
     def beside(self, episode: str, *, track: str) -> Row: ...
 
@@ -63,14 +60,14 @@ class Shown:
         document: the run document (`agentscope/watch/1`), which is asked for once.
         report: report.json, checked.
         pictures: files that the report names, by name.
-        folder: the run folder.
+        leads: (episode, track) -> step, gap and whether the text agrees, of every step.
     """
 
     watch: Watched
     document: Row
     report: Row
     pictures: Mapping[str, bytes]
-    folder: Path | None = None
+    leads: Callable[[str, str], Sequence[Row]]
 
     def episode(self, key: str) -> Row:
         """The row of an episode in the run document.
@@ -171,9 +168,9 @@ def read_one_of(name: str, choices: Sequence[str], otherwise: str | None = None)
 
     Raises: BadOption: it is missing, or another word.
     """
-    word = request.args.get(name, otherwise)
+    word = request.args.get(name, otherwise or "")
     if word not in choices:
-        raise BadOption(f"`{name}` must be one of {', '.join(choices)}, found {str(word)[:40]!r}.")
+        raise BadOption(f"`{name}` must be one of {', '.join(choices)}, found {word[:40]!r}.")
     return word
 
 

@@ -51,7 +51,7 @@ def episode_film(shown: Shown, episode: str, start: int, stop: int, track: str) 
     document = shown.watch.steps(episode, start, stop, track=track)
     rows = document["steps"]
     pictures = [picture_array(row["picture"]) for row in rows]
-    captions = [f"step {row['step']}: {shown.actions[row['action']]}" for row in rows]
+    captions = [f"step {row['step']}: {shown.actions[row['taken']]}" for row in rows]
     final = document.get("final")
     if final:
         pictures.append(picture_array(final["picture"]))
@@ -100,8 +100,8 @@ def probe_rows(shown: Shown) -> Iterator[Row]:
 
 
 def _step_cells(row: Row, shown: Shown) -> Row:
-    cells = {key: row[key] for key in ("step", "action", "reward", "return", "value", "gap", "near_tie")}
-    cells["action_name"] = shown.actions[row["action"]]
+    cells = {key: row[key] for key in ("step", "action", "taken", "reward", "return", "value", "gap", "near_tie")}
+    cells |= {f"{key}_name": shown.actions[row[key]] for key in ("action", "taken")}
     for name in LEVELS:
         text = (row.get("levels") or {}).get(name)
         if text:

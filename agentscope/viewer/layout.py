@@ -40,7 +40,7 @@ def page_layout(shown: Shown) -> html.Div:
             html.Main([
                 html.Section(
                     panels[name.lower()], id=f"panel-{name.lower()}", role="tabpanel", hidden=name != "Watch",
-                    **{"aria-labelledby": f"tab-{name.lower()}"},
+                    **attributes({"aria-labelledby": f"tab-{name.lower()}"}),
                 )
                 for name in TABS
             ]),
@@ -71,16 +71,14 @@ def head(shown: Shown) -> html.Header:
 
 def tab_row() -> html.Div:
     """The tabs, one of which can be reached by Tab and the others by arrows (WAI-ARIA's pattern of tabs)."""
-    return html.Div(
-        [
-            button(
-                name, id=f"tab-{name.lower()}", role="tab", tabIndex=0 if name == "Watch" else -1,
-                **{"aria-controls": f"panel-{name.lower()}", "aria-selected": "true" if name == "Watch" else "false"},
-            )
-            for name in TABS
-        ],
-        id="tabs", role="tablist", **{"aria-label": "parts of the page"},
-    )  # fmt: skip
+    tabs = []
+    for name in TABS:
+        first = name == TABS[0]
+        marks = {"aria-controls": f"panel-{name.lower()}", "aria-selected": "true" if first else "false"}
+        tabs.append(
+            button(name, id=f"tab-{name.lower()}", role="tab", tabIndex=0 if first else -1, **attributes(marks))
+        )
+    return html.Div(tabs, id="tabs", role="tablist", **attributes({"aria-label": "parts of the page"}))
 
 
 def watch_panel() -> list[Any]:
@@ -142,7 +140,7 @@ def try_panel(report: Row) -> list[Any]:
     ], className="tools")  # fmt: skip
     left = html.Div([
         html.H2("A text of your own"),
-        html.Div(id="try-place", **{"data-text": text, "data-episodes": str(EPISODES)}), run,
+        html.Div(id="try-place", **attributes({"data-text": text, "data-episodes": str(EPISODES)})), run,
         html.P(id="try-error", role="alert", hidden=True),
         html.Div(id="try-progress", role="status", hidden=True),
         html.Div(id="try-result"),
@@ -166,24 +164,34 @@ def missing(report: Row, part: str) -> html.P:
 
 def sections(tab: str) -> list[Any]:
     """Where the report's own sections go; the page fetches each when its tab is first opened."""
-    return [html.Div(id=f"section-{name}", className="section", **{"data-section": name}) for name in SECTIONS[tab]]
+    return [
+        html.Div(id=f"section-{name}", className="section", **attributes({"data-section": name}))
+        for name in SECTIONS[tab]
+    ]
 
 
 def graph(name: str, told: str) -> html.Div:
     """A plot with the words that a screen reader says for it."""
-    inner = dcc.Graph(id=name, config=PLOT_CONFIG, figure={"data": [], "layout": {"height": 120}})
-    return html.Div(inner, role="group", className="plot", **{"aria-label": told})
+    config: Any = PLOT_CONFIG
+    inner = dcc.Graph(id=name, config=config, figure={"data": [], "layout": {"height": 120}})
+    return html.Div(inner, role="group", className="plot", **attributes({"aria-label": told}))
 
 
 def card(name: str, what: str) -> html.Div:
     """The place of a card; what is put there is read out."""
-    return html.Div(html.P(f"Choose a {what}.", className="note"), id=name, className="card", **{"aria-live": "polite"})
+    told = html.P(f"Choose a {what}.", className="note")
+    return html.Div(told, id=name, className="card", **attributes({"aria-live": "polite"}))
 
 
 def choice(name: str, values: Sequence[str]) -> html.Select:
     """A list to choose from, which keys and screen readers reach where a plot can only be clicked."""
     options = [html.Option("choose", value=""), *(html.Option(value, value=value) for value in values)]
     return html.Select(options, id=name)
+
+
+def attributes(values: Mapping[str, str]) -> dict[str, Any]:
+    """Attributes whose names hold a dash, which the types of Dash's components do not know."""
+    return dict(values)
 
 
 def button(text: str, **properties: Any) -> html.Button:

@@ -43,7 +43,7 @@ def add_plots(app: Dash, shown: Shown) -> None:
         key = str(place["episode"])
         shown.episode(key)  # refuses what is no episode of the run
         track = place["track"] if place["track"] in TRACKS else TRACKS[0]
-        return plots.gaps(shown.watch.trail(key, track=track), dark=bool(shade["dark"]))
+        return plots.gaps(shown.leads(key, track), dark=bool(shade["dark"]))
 
     _on_click(app, "gaps", "toStep")
     if report["primitives"]:

@@ -22,12 +22,12 @@ def picture(shade):
 
 
 def step(number):
+    said = {"action": 0, "same": number % 2 == 0, "regret": 0.1, "line": 2, "values": [], "scores": None}
     return {
-        "step": number, "picture": picture(number * 10), "alt": f"step {number}", "action": number % 2, "reward": 0.5,
-        "return": number / 2, "value": 1.0, "value_of": "highest score", "scores": [1.0, None], "same_as": None,
-        "gap": None if number == 3 else number / 10, "near_tie": False,
-        "levels": {"strategy": {"action": 0, "same": number % 2 == 0, "regret": 0.1, "line": 2, "values": [],
-                                "scores": None}},
+        "step": number, "picture": picture(number * 10), "alt": f"step {number}", "action": number % 2,
+        "taken": number % 2, "reward": 0.5, "return": number / 2, "value": 1.0, "value_of": "highest score",
+        "scores": [1.0, None], "same_as": None, "gap": None if number == 3 else number / 10, "near_tie": False,
+        "levels": {"strategy": said},
     }  # fmt: skip
 
 
@@ -50,8 +50,8 @@ class FakeWatch:
         final = {"picture": picture(200), "alt": "the end", "return": 2.5, "end": "over"} if stop >= LENGTH else None
         return {"episode": episode, "track": track, "from": start, "steps": rows, "final": final}
 
-    def trail(self, episode, *, track="network"):
-        self.asked.append(("trail", episode, track))
+    def leads(self, episode, track):
+        self.asked.append(("leads", episode, track))
         return [{"step": row["step"], "gap": row["gap"], "same": True} for row in map(step, range(LENGTH))]
 
     def beside(self, episode, *, track="text"):
@@ -97,4 +97,4 @@ def fake_report():
 
 def fake_shown(watch=None):
     watch = watch or FakeWatch()
-    return Shown(watch, watch.document(), watch.scene.report, {}, None)
+    return Shown(watch, watch.document(), watch.scene.report, {}, watch.leads)

@@ -71,7 +71,11 @@ function moved(detail) {
 // A line at the step, drawn over the plot; a new figure of Dash has none, so it is drawn again.
 function markStep() {
   const plot = document.querySelector("#gaps .js-plotly-plot");
-  if (!plot || !window.Plotly || !plot.layout) return;
+  clearTimeout(marking);
+  if (!plot || !window.Plotly || !plot.layout) {
+    marking = setTimeout(markStep, MARK); // Dash loads Plotly after the page
+    return;
+  }
   if (!plot.dataset.marked) {
     plot.dataset.marked = "yes";
     plot.on("plotly_afterplot", markStep);
