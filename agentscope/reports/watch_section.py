@@ -7,7 +7,7 @@ its texts are coloured here from plain lines, and of its pictures only PNG data 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -159,7 +159,7 @@ def read_watch(folder: RunFolder, report: Row) -> Watched:
         return _refused(str(problem))
     if run["agent"]["sha256"] != report["agent"]["sha256"]:
         return _refused("it belongs to another agent")
-    return Watched(sound)
+    return Watched(_of_this_audit(sound, report))
 
 
 def watch_parts(watched: Watched) -> WatchParts:
@@ -177,6 +177,33 @@ def watch_parts(watched: Watched) -> WatchParts:
         "<noscript><p>Stepping through episodes takes JavaScript, which is off here.</p></noscript></section>"
     )
     return WatchParts(html, script, viewer_style())
+
+
+def _of_this_audit(document: Json, report: Row) -> Json:
+    """The document without witnesses of an earlier audit: those that the report's findings do not play so."""
+    stale = {key for key, part in document["steps"].items() if key.startswith("finding-")} - set(
+        _played(document, report)
+    )
+    if not stale:
+        return document
+    run = document["run"]
+    kept = {name: [row for row in run[name] if row["episode"] not in stale] for name in ("episodes", "bookmarks")}
+    why = {place: part for place, part in (document.get("why") or {}).items() if place.rpartition("/")[0] not in stale}
+    steps = {key: part for key, part in document["steps"].items() if key not in stale}
+    return {**document, "run": {**run, **kept}, "steps": steps, "why": why}
+
+
+def _played(document: Json, report: Row) -> Iterator[str]:
+    """Keys of the embedded witnesses whose actions are those that the report recorded."""
+    for number, finding in enumerate(report["findings"] or [], start=1):
+        for index, witness in enumerate(finding["witnesses"], start=1):
+            for side in ("plain", "shown"):
+                key = f"finding-{number}.{index}-{side}"
+                recorded = witness[side].get("actions") if isinstance(witness.get(side), Mapping) else None
+                if key in document["steps"] and isinstance(recorded, list):
+                    actions = [step["action"] for step in document["steps"][key]["steps"]]
+                    if actions == recorded[: len(actions)]:  # a long one is embedded in part
+                        yield key
 
 
 def _refused(said: str) -> Watched:
