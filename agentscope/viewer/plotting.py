@@ -27,23 +27,23 @@ def add_plots(app: Dash, shown: Shown) -> None:
     if programs:
 
         @app.callback(
-            Output("call-tree", "figure"),
+            *_outputs("call-tree"),
             Input("shade", "data"), Input("seen-program", "data"), Input("program-point", "value"),
         )  # fmt: skip
         def call_tree(shade: Row | None, seen: bool, point: str) -> Any:
             if not shade or not seen or point not in programs:
-                return no_update
+                return no_update, no_update
             program = programs[point]
-            return call_trees.call_tree(program["functions"], program["calls"], dark=bool(shade["dark"]))
+            return sized(call_trees.call_tree(program["functions"], program["calls"], dark=bool(shade["dark"])))
 
-    @app.callback(Output("gaps", "figure"), Input("shade", "data"), Input("place", "data"))
+    @app.callback(*_outputs("gaps"), Input("shade", "data"), Input("place", "data"))
     def gaps(shade: Row | None, place: Row | None) -> Any:
         if not shade or not place:
-            return no_update
+            return no_update, no_update
         key = str(place["episode"])
         shown.episode(key)  # refuses what is no episode of the run
         track = place["track"] if place["track"] in TRACKS else TRACKS[0]
-        return plots.gaps(shown.leads(key, track), dark=bool(shade["dark"]))
+        return sized(plots.gaps(shown.leads(key, track), dark=bool(shade["dark"])))
 
     _on_click(app, "gaps", "toStep")
     if report["primitives"]:
@@ -71,12 +71,21 @@ def fidelity_plot(report: Row, *, dark: bool) -> go.Figure:
     return plots.fidelity(rows, dark=dark)
 
 
+def sized(figure: go.Figure) -> tuple[go.Figure, dict[str, str]]:
+    """A figure with the height of its place: Plotly fills the place that it is given, however low that is."""
+    return figure, {"height": f"{figure.layout.height:.0f}px"}
+
+
+def _outputs(graph: str) -> tuple[Output, Output]:
+    return Output(graph, "figure"), Output(graph, "style")
+
+
 def _when_seen(app: Dash, graph: str, tab: str, draw: Any) -> None:
     """Draw a plot once its tab has been opened, in the theme of the page."""
 
-    @app.callback(Output(graph, "figure"), Input("shade", "data"), Input(f"seen-{tab}", "data"))
+    @app.callback(*_outputs(graph), Input("shade", "data"), Input(f"seen-{tab}", "data"))
     def figure(shade: Row | None, seen: bool) -> Any:
-        return draw(bool(shade["dark"])) if shade and seen else no_update
+        return sized(draw(bool(shade["dark"]))) if shade and seen else (no_update, no_update)
 
 
 def _on_click(app: Dash, graph: str, function: str, *more: State) -> None:

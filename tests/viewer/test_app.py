@@ -32,8 +32,10 @@ def client_of(watch, **options):
 def ask_plot(client, output, inputs):
     """What the page posts when an input of a plot changes."""
     sent = [{"id": name.split(".")[0], "property": name.split(".")[1], "value": value} for name, value in inputs]
-    body = {"output": output, "outputs": dict(zip(("id", "property"), output.split("."), strict=True)),
-            "inputs": sent, "changedPropIds": [inputs[0][0]]}  # fmt: skip
+    name = output.split(".")[0]
+    outputs = [{"id": name, "property": each} for each in ("figure", "style")]
+    body = {"output": f"..{name}.figure...{name}.style..", "outputs": outputs, "inputs": sent,
+            "changedPropIds": [inputs[0][0]]}  # fmt: skip
     return client.post("/_dash-update-component", json=body, headers=POST)
 
 

@@ -35,18 +35,20 @@ function choose(id, value) {
 
 function drawConcept(card) {
   const row = card.primitive;
+  return [
+    make("h3", {}, card.concept), make("p", {class: "note"}, card.doc), ...(row ? drawVerdict(row) : []),
+    ...drawUnits(card.units), ...shots("Top states", card.top), ...shots("Near misses", card.near),
+  ];
+}
+
+function drawVerdict(row) {
   const controls = Object.entries(CONTROLS).map(function ([key, told]) { return [told, share(row.controls[key])]; });
   const scores = [[(row.metric || "score") + " in " + (row.layer || "-"), share(row.score)], ...controls,
     ["gain over the best of them", share(row.gain) + " (" + between(row, "gain_low", "gain_high") + ")"],
     ["selectivity", share(row.selectivity)]];
   return [
-    make("h3", {}, row.concept),
-    make("p", {}, make("b", {}, row.where + ", " + row.use)),
-    make("p", {}, row.decided), make("p", {}, row.use_decided),
-    table(["score", row.kind], scores),
-    ...drawInterchange(row.evidence),
-    ...drawUnits(card.units),
-    ...shots("Top states", card.top), ...shots("Near misses", card.near),
+    make("p", {}, make("b", {}, row.where + ", " + row.use)), make("p", {}, row.decided), make("p", {}, row.use_decided),
+    table(["score", row.kind], scores), ...drawInterchange(row.evidence),
   ];
 }
 
@@ -80,7 +82,7 @@ function unitLink(unit) {
 function drawUnit(card) {
   const lists = [
     ["Concepts", card.concepts, function (name) { return linkTo({tab: "primitives", concept: name}, name); }],
-    ["Groups", card.groups, plainName],
+    ["Groups", card.groups, groupTold],
     ["Functions", card.functions, function (row) {
       return linkTo({tab: "program", point: row.point, function: row.name}, row.name + " (" + row.point + ")");
     }],
@@ -96,8 +98,11 @@ function drawUnit(card) {
     ...shots("Lowest", card.lowest)];
 }
 
-function plainName(item) {
-  return typeof item === "string" ? item : item.name || item.title || JSON.stringify(item);
+function groupTold(group) {
+  const said = [group.expression, group.concept, group.name].find(Boolean);
+  const size = (group.units || []).length;
+  const told = group.of === "alone" ? "by itself" : size + " units that go together by " + group.of;
+  return told + (said ? ": " + said : "");
 }
 
 function drawFunction(card) {

@@ -104,7 +104,7 @@ function drawResult(result) {
   return [
     make("h3", {}, "Agreement with the network: printed text → yours"),
     table(["set", "agreement", "95 %", "drop", "measured on"], rows),
-    ...told("Most often wrong", result.worst_line), ...told("Return", result.return),
+    ...drawWorst(result.worst_line), ...drawReturn(result.return),
     ...Object.entries(result.why || {}).map(function ([part, why]) {
       return make("p", {class: "note"}, part + ": " + why);
     }),
@@ -117,18 +117,19 @@ function drop(value) {
   return make("b", {class: value > 0 ? "worse" : "better"}, value === 0 ? "0" : told);
 }
 
-// A record as rows of name and figure.
-function told(title, record) {
-  if (!record) return [];
-  const rows = Object.entries(record).filter(function ([, value]) { return value !== null; })
-    .map(function ([name, value]) { return [name.replaceAll("_", " "), figure(value)]; });
-  return [make("h4", {}, title), table(["", ""], rows)];
+function drawWorst(worst) {
+  if (!worst) return [];
+  return [make("h4", {}, "Most often wrong"),
+    make("pre", {class: "code"}, "line " + worst.line + "  " + worst.text),
+    make("p", {}, worst.disagreements + " of the " + worst.states + " states that it decides differ.")];
 }
 
-function figure(value) {
-  if (typeof value === "number") return String(Number(value.toPrecision(4)));
-  if (value && typeof value === "object") {
-    return Object.entries(value).map(function ([name, each]) { return name + " " + figure(each); }).join(", ");
-  }
-  return String(value);
+function drawReturn(paired) {
+  if (!paired) return [];
+  const names = {network_return: "network", strategy_return: "your text", difference: "text minus network"};
+  const rows = Object.entries(names).filter(function ([key]) { return paired[key]; }).map(function ([key, told]) {
+    return [told, share(paired[key].mean), between(paired[key], "low", "high")];
+  });
+  return [make("h4", {}, "Return on the same " + paired.n + " seeds"), table(["", "mean", "95 %"], rows),
+    make("p", {}, share(paired.identical) + " of the episodes are identical.")];
 }
