@@ -378,6 +378,8 @@ class Inspection:
         readouts: arrays of readouts.npz by name.
         exam: the network states that the figures were measured on.
         rollouts: one row a paired episode, for rollouts.csv.
+        trails: arrays of trails.npz: every decision of the exam's episodes; watch: a few of them as watch.json holds
+            them, to be stepped through in the report.
     """
 
     run: Mapping[str, Any]
@@ -399,3 +401,5 @@ class Inspection:
     readouts: Mapping[str, np.ndarray] = field(default_factory=dict)
     exam: StateSet | None = None
     rollouts: tuple[Mapping[str, Any], ...] = ()
+    trails: Mapping[str, np.ndarray] = field(default_factory=dict)
+    watch: Mapping[str, Any] = field(default_factory=dict)

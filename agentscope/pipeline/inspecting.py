@@ -27,9 +27,13 @@ from agentscope.pipeline.marking import marked_strategy
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.pipeline.using import UseTests
+from agentscope.pipeline.watching.embedding import MOST_STEPS, embedded
+from agentscope.pipeline.watching.recording import record_exam
+from agentscope.pipeline.watching.running import Watch
+from agentscope.pipeline.watching.scene import open_scene
 from agentscope.pipeline.yardsticks import bound_vocabulary, measure_baseline, noise_floor, twin_of
 from agentscope.records import Budget, Inspection, StateSet, Strategy
-from agentscope.reports import agent_record, environment_record, run_record
+from agentscope.reports import agent_record, build_report, environment_record, run_record
 
 LATER = {
     "decompilation": "the network is not decompiled in this run: `agentscope decompile` does it",
@@ -77,7 +81,7 @@ def inspect_agent(
         **({} if baseline is not None else NO_BASELINE),
         **_frontier_end(search, budget),
     }
-    return Inspection(
+    inspection = Inspection(
         run=run_record("inspect", seed=seed, budget=budget.name),
         agent=agent_record(agent.network, name=agent.name),
         environment=environment_record(
@@ -100,6 +104,16 @@ def inspect_agent(
         exam=exam,
         rollouts=examination.rollouts,
     )
+    with run.stage("recording episodes to watch"):
+        return watched(agent, inspection, run)
+
+
+def watched(agent: OpenAgent, inspection: Inspection, run: Run) -> Inspection:
+    """The inspection with the exam's decisions, and with a few episodes that the report carries to be watched."""
+    scene = open_scene(agent, build_report(inspection), readouts=inspection.readouts, budget=run.budget)
+    recording = record_exam(scene)
+    watch = Watch(scene, recording, most=MOST_STEPS)
+    return replace(inspection, trails=recording.to_arrays(), watch=embedded(watch))
 
 
 def untrained(agent: OpenAgent, run: Run) -> list[Any]:

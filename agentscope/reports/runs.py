@@ -29,6 +29,11 @@ def printed(document: Json) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def compact(document: Mapping[str, Any]) -> str:
+    """A document that only programs read, in one line."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
 def default_folder(name: str, sha256: str) -> Path:
     """`runs/<name>-<first 8 of the agent's sha256>`, the name reduced to letters, digits, dot, dash, underscore."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain_text(name)).strip(".-") or "agent"

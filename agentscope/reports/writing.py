@@ -45,6 +45,8 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
         folder.write_text("strategy.py", plain_text(inspection.strategy.text, multiline=True).rstrip("\n") + "\n")
     if inspection.readouts:
         folder.write_arrays("readouts.npz", inspection.readouts)
+    if inspection.trails:
+        folder.write_arrays("trails.npz", inspection.trails)
     if inspection.exam is not None:
         exam = inspection.exam
         folder.write_file("states.npz", lambda path: save_states(path, exam))

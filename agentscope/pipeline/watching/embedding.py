@@ -14,6 +14,7 @@ from agentscope.pipeline.watching.changing import why_document
 from agentscope.pipeline.watching.levels import Level
 from agentscope.pipeline.watching.recording import OVER
 from agentscope.pipeline.watching.running import Watch
+from agentscope.pipeline.watching.stepping import final_document, step_documents
 
 MOST_BYTES = 2_500_000
 MOST_STEPS = 150  # of an episode: a longer one is embedded to there, and says so
@@ -35,11 +36,11 @@ def embedded(watch: Watch, *, most_bytes: int = MOST_BYTES) -> Document:
     for key in _episodes(watch):
         if key in document["steps"]:
             continue
-        part = watch.steps(key, 0, MOST_STEPS)
+        part = _steps(watch, key)
         if budget.take(part):
             document["steps"][key] = part
         if key == "0" and watch.scene.level("strategy").missing is None:
-            beside = {"beside": watch.beside(key, "text"), "steps": watch.steps(key, 0, MOST_STEPS, "text")}
+            beside = {"beside": watch.beside(key, "text"), "steps": _steps(watch, key, "text")}
             if budget.take(beside):
                 document["tracks"]["text"][key] = _cut_beside(beside)
     document["run"] = _run(watch, document["steps"])
@@ -86,6 +87,13 @@ def _episodes(watch: Watch) -> Iterator[str]:
     parted = np.unique(recording.episode[~recording.same])
     if len(parted):
         yield str(int(parted[np.argmin(recording.lengths[parted])]))
+
+
+def _steps(watch: Watch, key: str, track: str = "network") -> Document:
+    """The steps of an episode, of a long one the first; what follows the last is there as for any other."""
+    trail, eye = watch.trail(key, track).first(MOST_STEPS), watch.eye(key, track)
+    steps = step_documents(eye, trail, 0, len(trail))
+    return {"episode": key, "track": track, "from": 0, "steps": steps, "final": final_document(eye, trail)}
 
 
 def _within(watch: Watch, embedded_steps: Mapping[str, int]) -> Bool[np.ndarray, "decisions"]:

@@ -15,6 +15,7 @@ from agentscope.errors import AgentScopeError, BadOption
 from agentscope.measures import spreads
 from agentscope.pipeline.opening import open_agent
 from agentscope.pipeline.running import in_one_thread
+from agentscope.pipeline.watching.asking import Answers
 from agentscope.pipeline.watching.bookmarking import Bookmark, bookmarks_of
 from agentscope.pipeline.watching.filming import board_of
 from agentscope.pipeline.watching.levels import TITLES
@@ -42,15 +43,16 @@ REMEMBERED = 64  # trails
 AT_ONCE = 512  # steps of one document
 
 
-class Watch:
+class Watch(Answers):
     """One run, open.
 
     Attributes:
         scene: the agent and the texts; recording: the exam's decisions.
+        most: steps that other tracks than the network's are followed at most; by default FURTHER than the network's.
     """
 
-    def __init__(self, scene: Scene, recording: Recording) -> None:
-        self.scene, self.recording = scene, recording
+    def __init__(self, scene: Scene, recording: Recording, *, most: int | None = None) -> None:
+        self.scene, self.recording, self.most = scene, recording, most
         self._trails: dict[tuple[str, str], Trail] = {}
         self._lock = threading.RLock()
 
@@ -218,7 +220,7 @@ class Watch:
     def _other_trail(self, episode: str, track: str) -> Trail:
         """The same first state, another choice: the text's, or another agent's."""
         own, scene = self.trail(episode), self.scene
-        most = max(len(own) + FURTHER, AT_LEAST)
+        most = max(len(own) + FURTHER, AT_LEAST) if self.most is None else self.most
         first = own.states[:1] if len(own) else own.final
         if track == "other":
             if scene.other is None:

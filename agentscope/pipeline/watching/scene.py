@@ -25,6 +25,7 @@ class Scene:
         report: report.json, checked; it may be a stranger's.
         folder: the run folder; None while the run is still being made.
         levels: strategy, grounded and program, those that are missing with their reason.
+        budget: of that run: how many exam episodes there are, and how long they may be.
         other: another agent of the same spaces, to be watched beside this one.
     """
 
@@ -32,6 +33,7 @@ class Scene:
     report: Mapping[str, Any]
     folder: Path | None
     levels: tuple[Level, ...]
+    budget: Budget = QUICK
     other: OpenAgent | None = None
 
     def level(self, key: Key) -> Level:
@@ -42,11 +44,6 @@ class Scene:
     def seed(self) -> int:
         """Of the run whose exam is shown."""
         return max(int(self.report["run"]["seed"]), 0)
-
-    @property
-    def budget(self) -> Budget:
-        """Of that run: how many exam episodes there are, and how long they may be."""
-        return BUDGETS.get(str(self.report["run"]["budget"]), QUICK)
 
     @property
     def streams(self) -> rollouts.Streams:
@@ -60,12 +57,14 @@ def open_scene(
     folder: Path | str | None = None,
     *,
     readouts: Mapping[str, np.ndarray] | None = None,
+    budget: Budget | None = None,
     other: OpenAgent | None = None,
 ) -> Scene:
     """A scene of an agent that is open already.
 
     Args:
         readouts: arrays of readouts.npz, where they are at hand; else they are read from the folder.
+        budget: of the run, where it is at hand; else the one that the report names.
     Raises: SpaceMismatch: the other agent sees or does something else.
     """
     if other is not None:
@@ -76,7 +75,8 @@ def open_scene(
         grounded_level(agent, report, place, readouts),
         program_level(agent, report, place),
     )
-    return Scene(agent, report, place, levels, other)
+    known = BUDGETS.get(str(report["run"]["budget"]), QUICK)
+    return Scene(agent, report, place, levels, budget or known, other)
 
 
 def agent_of_run(

@@ -43,6 +43,12 @@ class Trail:
         """Return before each step."""
         return np.concatenate([[0.0], np.cumsum(self.rewards)[:-1]]) if len(self) else np.zeros(0)
 
+    def first(self, most: int) -> Trail:
+        """The trail as far as its first steps."""
+        if len(self) <= most:
+            return self
+        return Trail(self.states[:most], self.actions[:most], self.rewards[:most], self.states[most : most + 1], "cut")
+
 
 def replay(env: InspectableEnv, first: States, actions: Sequence[int]) -> Trail:
     """Step through recorded actions.
