@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from agentscope.drawing.assets import viewer_script, viewer_style
 from agentscope.errors import RefusedFile
 from agentscope.reports.figures import Row
 from agentscope.reports.markup import coloured, escaped
@@ -166,8 +167,6 @@ def watch_parts(watched: Watched) -> WatchParts:
     """Section, script and style of the viewer; the document itself lies in the page as inert JSON, id `watch-data`."""
     if watched.document is None:
         return WatchParts()
-    from agentscope.drawing.assets import viewer_script, viewer_style
-
     script = f"{viewer_script()}\n{MOUNT}"
     assert "</script" not in script.lower() and "<!--" not in script, "our own script would end its element"
     count = len(watched.document["steps"])
