@@ -20,7 +20,7 @@ from agentscope.reports.building import (
 from agentscope.reports.depth import read_pictures
 from agentscope.reports.findings import findings_document
 from agentscope.reports.page import report_page
-from agentscope.reports.runs import RunFolder, printed
+from agentscope.reports.runs import RunFolder, compact, printed
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
 from agentscope.reports.watch_section import read_watch
@@ -47,6 +47,8 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
         folder.write_arrays("readouts.npz", inspection.readouts)
     if inspection.trails:
         folder.write_arrays("trails.npz", inspection.trails)
+    if inspection.watch:
+        folder.write_text("watch.json", compact(inspection.watch))
     if inspection.exam is not None:
         exam = inspection.exam
         folder.write_file("states.npz", lambda path: save_states(path, exam))

@@ -109,33 +109,35 @@ class Recording:
         if missing or int(arrays["layout"]) != LAYOUT:
             what = f"lacks {missing[0]}" if missing else f"has layout {arrays['layout']}, this version reads {LAYOUT}"
             raise RefusedFile(f"{FILE} {what}: `agentscope inspect` writes it anew.")
-        plain = {"key": str(arrays["key"]), "planned": int(arrays["planned"]), "unit": float(arrays["unit"])}
-        found = Recording(**plain, **{name: arrays[name] for name in names if name not in plain})  # type: ignore[arg-type]
-        problem = _unfit(found, actions)
+        problem = _unfit(arrays, actions)  # before a record is made of what may be anything
         if problem:
             raise RefusedFile(f"{FILE} is damaged ({problem}): `agentscope inspect` writes it anew.")
-        return found
+        plain = {"key": str(arrays["key"]), "planned": int(arrays["planned"]), "unit": float(arrays["unit"])}
+        return Recording(**plain, **{name: arrays[name] for name in names if name not in plain})  # type: ignore[arg-type]
 
 
-def _unfit(found: Recording, actions: int) -> str:
+def _unfit(arrays: Mapping[str, np.ndarray], actions: int) -> str:
     """What does not fit in a recording; nothing is taken on trust."""
     kinds = {"i": "seeds lengths end success episode actions text line", "f": "returns rewards best gap regret",
              "b": "same near_tie"}  # fmt: skip
     of_episodes = {"seeds", "lengths", "returns", "end", "success"}
+    decisions, episodes = len(np.atleast_1d(arrays["actions"])), len(np.atleast_1d(arrays["seeds"]))
     for kind, names in kinds.items():
         for name in names.split():
-            values = getattr(found, name)
-            count = len(found.seeds) if name in of_episodes else len(found.actions)
-            if values.dtype.kind != kind or values.shape != (count,):
+            values = np.asarray(arrays[name])
+            if values.dtype.kind != kind or values.shape != (episodes if name in of_episodes else decisions,):
                 return f"{name} is {values.dtype} of shape {values.shape}"
-    lengths = found.lengths
-    if not len(lengths) or lengths.min() < 1 or lengths.max() > MOST or int(lengths.sum()) != len(found):
+    plain = [(arrays[name].dtype.kind, arrays[name].shape) for name in ("key", "planned", "unit")]
+    if plain != [("U", ()), ("i", ()), ("f", ())]:
+        return "key, number of episodes or unit is of another type"
+    lengths, chosen, text, end = (arrays[name] for name in ("lengths", "actions", "text", "end"))
+    if not episodes or lengths.min() < 1 or lengths.max() > MOST or int(lengths.sum()) != decisions:
         return "lengths are not those of its episodes"
-    if not np.array_equal(found.episode, np.repeat(np.arange(len(lengths)), lengths)):
+    if not np.array_equal(arrays["episode"], np.repeat(np.arange(episodes), lengths)):
         return "decisions are not sorted by episode"
-    if found.actions.min() < 0 or max(found.actions.max(), found.text.max()) >= actions or found.text.min() < NO_TEXT:
+    if chosen.min() < 0 or max(chosen.max(), text.max()) >= actions or text.min() < NO_TEXT:
         return "an action that the agent lacks"
-    if found.end.min() < 0 or found.end.max() >= len(ENDS) or not np.isfinite(found.unit) or found.unit < 0:
+    if end.min() < 0 or end.max() >= len(ENDS) or not float(arrays["unit"]) >= 0 or np.isinf(arrays["unit"]):
         return "an end or a unit that means nothing"
     return ""
 
