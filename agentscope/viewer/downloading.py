@@ -13,7 +13,7 @@ import numpy as np
 from flask import Flask, Response
 from PIL import Image
 
-from agentscope.drawing.animating import MOST_FRAMES, Film, film_webp
+from agentscope.drawing.animating import Film, film_webp
 from agentscope.errors import BadOption, EmptySample
 from agentscope.reports import printed
 from agentscope.viewer.data import MOST_STEPS, Shown, read_episode, read_one_of, read_track, read_whole
@@ -40,8 +40,8 @@ def add_routes(server: Flask, shown: Shown) -> None:
     def animation() -> Response:
         episode, track = read_episode(shown), read_track()
         start, stop = read_whole("from"), read_whole("to")
-        if not start < stop <= start + MOST_FRAMES:
-            raise BadOption(f"An animation takes 1 to {MOST_FRAMES} steps, found from {start} to {stop}.")
+        if not start < stop <= start + MOST_STEPS:
+            raise BadOption(f"An animation takes 1 to {MOST_STEPS} steps, found from {start} to {stop}.")
         content = film_webp([episode_film(shown, episode, start, stop, track)], most_bytes=FILM_BYTES)
         return _file(content, f"episode-{episode}-{start}-{stop}.webp", "image/webp")
 

@@ -57,7 +57,6 @@ def head(shown: Shown) -> html.Header:
         html.A("episodes.csv", href="/data/table.csv?name=episodes", download=""),
         html.A("probes.csv", href="/data/table.csv?name=probes", download=""),
         html.A("steps of this episode.csv", id="save-steps", href="/data/table.csv?name=steps", download=""),
-        html.A("animation from this step.webp", id="save-animation", href="/data/animation", download=""),
         button("Print, or save as PDF", id="save-print"),
     ]
     return html.Header([

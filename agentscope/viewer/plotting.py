@@ -53,14 +53,17 @@ def add_plots(app: Dash, shown: Shown) -> None:
 
 
 def frontier_plot(report: Row, *, dark: bool) -> go.Figure:
-    """Size against agreement, with the baseline, the other seed and the student as lines across."""
+    """Size against agreement, with baseline, other seed and student as lines across.
+
+    Those of the network's states are named so: where all states can be listed, the texts were measured on them instead.
+    """
     strategy = report["strategy"] or {}
     floor = report["noise_floor"] or {}
     levels = {
         "optimal values alone": (strategy.get("baseline") or {}).get("agreement"),
-        "boosted trees": (report["vocabulary"] or {}).get("black_box"),
-        "student": (floor.get("student") or {}).get("agreement"),
-        "other seed": floor.get("other_seed"),
+        "boosted trees, network's states": (report["vocabulary"] or {}).get("black_box"),
+        "student, network's states": (floor.get("student") or {}).get("agreement"),
+        "other seed, network's states": floor.get("other_seed"),
     }
     return plots.frontier(strategy.get("frontier") or [], dark=dark, chosen=strategy or None, levels=levels)
 

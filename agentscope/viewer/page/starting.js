@@ -24,6 +24,8 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
 
 function start() {
   watchTabs();
+  const given = document.documentElement.dataset.theme; // of the command line, before what the browser remembers
+  if (given) AgentScope.theme(given);
   const source = AgentScope.serverSource("/data");
   openers.try = function () {
     buildTry();
@@ -89,11 +91,8 @@ function markStep() {
 }
 
 function saveLinks() {
-  const at = {episode: moment.episode, track: moment.track};
-  const steps = new URLSearchParams(Object.assign({name: "steps"}, at));
-  const film = new URLSearchParams(Object.assign({from: moment.step, to: moment.step + 40}, at));
+  const steps = new URLSearchParams({name: "steps", episode: moment.episode, track: moment.track});
   document.getElementById("save-steps").href = "/data/table.csv?" + steps;
-  document.getElementById("save-animation").href = "/data/animation?" + film;
 }
 
 function startWhenDrawn() {
