@@ -170,7 +170,7 @@ def watch_parts(watched: Watched) -> WatchParts:
     script = f"{viewer_script()}\n{MOUNT}"
     assert "</script" not in script.lower() and "<!--" not in script, "our own script would end its element"
     count = len(watched.document["steps"])
-    note = f"{count} of the exam's episodes and of the findings' witnesses are in this file."
+    note = f"{count} episodes are in this file; `agentscope view` with the run folder shows all."
     html = (
         f"<section id=watch class=watch><h2>Watch</h2><p class=note>{escaped(note)}</p><div id=viewer></div>"
         "<noscript><p>Stepping through episodes takes JavaScript, which is off here.</p></noscript></section>"
