@@ -76,7 +76,7 @@ def test_keys_step_and_the_deciding_line_and_the_board_follow(opened):
 def test_a_finding_leads_to_its_witness(opened):
     page = opened(document())
     page.click("text=watch witness 1, shown")
-    page.wait_for_function("location.hash.includes('finding-1.1-shown')")
+    page.wait_for_url(lambda address: "finding-1.1-shown" in address)  # the viewer writes where it is
     assert at(page).startswith("step 0 of 2")
     assert page.evaluate("document.getElementById('watch').getBoundingClientRect().top") < 900
     assert page.locator("a.watch-link").count() == 1  # the plain side is not embedded
