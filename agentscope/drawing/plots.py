@@ -102,7 +102,7 @@ def frontier(
     # over the plot: a title under the axis would lie on a legend of many lines
     figure.add_annotation(text="agreement ↑, lines of text →", xref="paper", yref="paper", x=0, y=1, xanchor="left",
                           yanchor="bottom", showarrow=False, font={"color": theme(dark=dark)["faint"]})  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "yanchor": "top", "y": -0.14, "x": 0})
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0})
     return figure
 
 
