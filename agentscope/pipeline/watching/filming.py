@@ -65,9 +65,9 @@ def board_of(agent: OpenAgent, states: States) -> dict[str, int] | None:
         return None
     spare = (height - rows * tile, width - columns * tile)
     places = [(top, left) for top in dict.fromkeys((0, spare[0])) for left in dict.fromkeys((0, spare[1]))]
-    shares = {place: _fit(images, planes, place, tile) for place in places}
-    top, left = max(shares, key=lambda place: shares[place])
-    if shares[top, left] < FITS:
+    explained = {place: _explained(images, planes, place, tile) for place in places}
+    top, left = max(explained, key=lambda place: explained[place])
+    if not explained[top, left]:
         return None
     return _board(rows, columns, tile, (top, left), (height, width))
 
@@ -91,15 +91,19 @@ def _board(rows: int, columns: int, tile: int, place: tuple[int, int], size: tup
     }  # fmt: skip
 
 
-def _fit(
+def _explained(
     images: UInt8[np.ndarray, "states height width 3"], planes: Shaped[np.ndarray, "states planes rows columns"],
     place: tuple[int, int], tile: int,
-) -> float:  # fmt: skip
-    """Share of the changes, of a tile or of a cell, that are changes of both, with the board laid here."""
+) -> int:  # fmt: skip
+    """How many changes of tiles are changes of cells with the board laid here; 0 where too many are of something else.
+
+    A board laid too high or too low may miss changes, so that what little it shows fits by chance.
+    """
     rows, columns = planes.shape[2:]
     top, left = place
     part = images[:, top : top + rows * tile, left : left + columns * tile]
     tiles = part.reshape(len(images), rows, tile, columns, tile, 3)
     changed = (tiles[1:] != tiles[:1]).any(axis=(2, 4, 5))
     known = (planes[1:] != planes[:1]).any(axis=1)
-    return float(known[changed].mean()) if changed.any() else 0.0
+    both = int((changed & known).sum())
+    return both if both and both >= FITS * changed.sum() else 0
