@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +13,6 @@ from jaxtyping import Float64, Int64
 from agentscope import language
 from agentscope.contracts import Network
 from agentscope.errors import AgentScopeError, BadOption, TextError
-from agentscope.measures import same_class
 from agentscope.pipeline.watching.concept_shots import concept_of, concept_readings, units_of
 from agentscope.pipeline.watching.levels import (
     READOUTS,
@@ -27,13 +24,13 @@ from agentscope.pipeline.watching.levels import (
 from agentscope.pipeline.watching.recording import Recording
 from agentscope.pipeline.watching.scene import Scene
 from agentscope.pipeline.watching.shots import Reading, ranked_rows, shots, visited_states
+from agentscope.pipeline.watching.unit_cards import find_unit, function_rows, named_by, simplified_network, unit_card
 from agentscope.probes.readouts import Readouts
 from agentscope.probes.tables import read_columns
 from agentscope.records import StateSet
-from agentscope.reports import coloured_lines, plain_text
+from agentscope.reports import coloured_lines, plain_text, to_plain
 
-STATES, RESAMPLED, EVALUATED = 2_000, 1_000, 500  # states of the exam: looked at, a unit resampled, a function run on
-_UNIT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,63})\[(channel )?([0-9]{1,7})\]")
+STATES, EVALUATED = 2_000, 500  # states of the exam: looked at, and those that a function is evaluated on
 
 
 class Cards:
@@ -42,6 +39,7 @@ class Cards:
     def __init__(self, scene: Scene, recording: Recording) -> None:
         self.scene, self.recording = scene, recording
         self._programs: dict[str, Level] = {}
+        self._networks: dict[str, Network] = {}
 
     @cached_property
     def visited(self) -> StateSet:
@@ -63,7 +61,7 @@ class Cards:
         """
         agent, concept = self.scene.agent, concept_of(self.scene.agent, name)
         why: dict[str, str] = {}
-        row = next((row for row in self._primitives if row["concept"] == name), None)
+        row = next((row for row in self.scene.report["primitives"] or [] if row["concept"] == name), None)
         if row is None:
             why["primitive"] = "the run did not probe it"
         top: list[Reading] = []
@@ -77,51 +75,24 @@ class Cards:
         except (AgentScopeError, ValueError, IndexError, TypeError) as problem:  # the file may be a stranger's
             why["top"] = why["near"] = plain_text(f"its readout cannot be used: {problem}")
         units = [] if row is None else units_of(row)
-        named = [{"unit": unit, "also": [other for other in self._named_by(unit) if other != name]} for unit in units]
+        named = [
+            {"unit": unit, "also": [other for other in named_by(self.scene, unit) if other != name]} for unit in units
+        ]
         return {
-            "concept": name, "doc": plain_text(concept.doc), "primitive": None if row is None else dict(row),
+            "concept": name, "doc": plain_text(concept.doc), "primitive": to_plain(row, "primitive", {}),
             "units": named, "top": shots(agent, self.visited, top), "near": shots(agent, self.visited, near),
             "why": why,
         }  # fmt: skip
 
+    def network(self, point: str) -> Network:
+        """A simplified network of the run; see `simplified_network`."""
+        if point not in self._networks:
+            self._networks[point] = simplified_network(self.scene, point)
+        return self._networks[point]
+
     def unit(self, name: str) -> dict[str, Any]:
-        """Where one unit is named, the states at both of its ends, and how much depends on it alone.
-
-        Args:
-            name: e.g. hidden_1[4], the index into the flattened layer, or conv_1[channel 5] for all its positions.
-        Raises: BadOption: the network has no such unit.
-        """
-        agent = self.scene.agent
-        layer, places = unit_places(agent.network, name)
-        observed = agent.env.observe(self.visited.states)
-        outputs = np.asarray(agent.network.activations(observed, layer))
-        flat = outputs.reshape(len(outputs), -1)[:, places].astype(np.float64)
-        why: dict[str, str] = {}
-        highest, lowest = self._ends(flat.max(axis=1, keepdims=True), why)
-        functions = self._functions(layer, places)
-        if functions:
-            why["functions"] = "they are of the simplified network, which counts its own units where it is smaller"
-        count = min(len(self.visited), RESAMPLED)
-        return {
-            "unit": name, "concepts": self._named_by(name), "groups": self._groups(layer, places),
-            "functions": functions, "findings": self._findings(name), "highest": highest, "lowest": lowest,
-            "changes": self._changes(layer, places, count), "states": count, "why": why,
-        }  # fmt: skip
-
-    def _ends(
-        self, value: Float64[np.ndarray, "states 1"], why: dict[str, str]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """States with the highest and with the lowest values of a unit; none where it is the same in all of them."""
-        if value.min() == value.max():
-            reason = f"it puts out {float(value[0, 0]):.4g} in all {len(value)} states of the exam that were looked at"
-            why["highest"] = why["lowest"] = reason
-            return [], []
-        agent, found = self.scene.agent, []
-        for sign in (1, -1):
-            rows = [row for row, _ in ranked_rows(sign * value, self.visited.episode)]
-            readings = [Reading(row, f"{float(value[row, 0]):.4g}", float(value[row, 0])) for row in rows]
-            found.append(shots(agent, self.visited, readings))
-        return found[0], found[1]
+        """The card of a unit, by its name as `find_unit` takes it."""
+        return unit_card(self.scene, find_unit(self.scene.agent, name, self.network), self.visited)
 
     def function(self, point: str, name: str) -> dict[str, Any]:
         """One function of a decompiled text: its row, its lines, its units, and the states where it gives most.
@@ -131,7 +102,7 @@ class Cards:
         Raises: BadOption: the report has no such program or function.
         """
         block = (self.scene.report["decompilation"] or {}).get(point) if point in ("close", "small") else None
-        row = next((row for row in _function_rows(block) if row.get("name") == name), None)
+        row = next((row for row in function_rows(block) if row.get("name") == name), None)
         if block is None or row is None:
             what = f"function {plain_text(name)[:64]!r} of a {plain_text(point)[:16]} program"
             raise BadOption(f"the report has no {what}: `agentscope decompile` makes them.")
@@ -142,9 +113,9 @@ class Cards:
             why["lines"] = level.missing or "the text has no such function"
         start, end = (0, 0) if span is None else (span["start"] - 1, span["end"])
         return {
-            "point": point, "name": name, "row": dict(row), "start": start + 1,
+            "point": point, "name": name, "row": to_plain(row, "row", {}), "start": start + 1,
             "lines": coloured_lines(level.text)[start:end],
-            "units": [f"{row.get('stage')}[{unit}]" for unit in row.get("units") or []],
+            "units": self._units_of(point, row, why),
             "highest": self._function_shots(level, name, why), "why": why,
         }  # fmt: skip
 
@@ -171,80 +142,18 @@ class Cards:
         ]
         return shots(self.scene.agent, self.visited, readings)
 
-    @property
-    def _primitives(self) -> list[dict[str, Any]]:
-        return list(self.scene.report["primitives"] or [])
-
-    def _named_by(self, unit: str) -> list[str]:
-        """Concepts whose evidence names a unit."""
-        return [row["concept"] for row in self._primitives if unit in units_of(row)]
-
-    def _groups(self, layer: str, places: Int64[np.ndarray, "places"]) -> list[dict[str, Any]]:
-        """Groups of units that hold this one, and the expression that says best what it does alone."""
-        groups = self.scene.report.get("groups") or {}
-        inside = set(places.tolist())
-        found = [
-            {"layer": layer, "of": row.get("of"), **group}
-            for row in groups.get("layers") or []
-            if row.get("layer") == layer
-            for group in row.get("groups") or []
-            if inside & set(group.get("units") or [])
-        ]
-        alone = [
-            {"layer": layer, "of": "alone", **row}
-            for row in groups.get("candidates") or []
-            if row.get("layer") == layer and row.get("unit") in inside
-        ]
-        return [*found, *alone]
-
-    def _functions(self, layer: str, places: Int64[np.ndarray, "places"]) -> list[dict[str, str]]:
-        inside, found = set(places.tolist()), []
-        for point in ("close", "small"):
-            for row in _function_rows((self.scene.report["decompilation"] or {}).get(point)):
-                if row.get("stage") == layer and inside & set(row.get("units") or []):
-                    found.append({"point": point, "name": row["name"]})
-        return found
-
-    def _findings(self, unit: str) -> list[int]:
-        """Numbers, from 1, of the findings that name a unit."""
-        rows = self.scene.report["findings"] or []
-        return [number for number, row in enumerate(rows, 1) if unit in ((row.get("where") or {}).get("units") or [])]
-
-    def _changes(self, layer: str, places: Int64[np.ndarray, "places"], count: int) -> float:
-        """Share of states whose choice has another effect once the unit's output is that of another state."""
-        agent = self.scene.agent
-        rows = np.linspace(0, len(self.visited) - 1, count).astype(np.int64)
-        states = self.visited.states[rows]
-        observed, here = agent.env.observe(states), agent.decide(states)
-        outputs = np.array(agent.network.activations(observed, layer))
-        donors = self.scene.streams.generator("cards.resample").permutation(count)
-        flat = outputs.reshape(count, -1)
-        flat[:, places] = flat[donors][:, places]
-        scores = agent.network.scores_with(observed, {layer: flat.reshape(outputs.shape)}, here.legal)
-        actions = np.where(here.legal, scores, -np.inf).argmax(axis=1)
-        return float((~same_class(here.actions, actions, here.equivalent)).mean())
-
-
-def _function_rows(block: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Rows of the functions of one point's program."""
-    return list(((block or {}).get("program") or {}).get("functions") or [])
-
-
-def unit_places(network: Network, name: str) -> tuple[str, Int64[np.ndarray, "places"]]:
-    """A unit's layer, and its places in the flattened output of that layer.
-
-    Raises: BadOption: the network has no such unit.
-    """
-    parts = _UNIT.fullmatch(name)
-    layer = next((layer for layer in network.layers if parts and layer.name == parts[1]), None)
-    if parts is not None and layer is not None:
-        index, width = int(parts[3]), math.prod(layer.shape)
-        if not parts[2] and index < width:
-            return layer.name, np.array([index], dtype=np.int64)
-        if parts[2] and index < layer.shape[0]:
-            return layer.name, np.arange(width).reshape(layer.shape[0], -1)[index].astype(np.int64)
-    known = ", ".join(f"{layer.name}[0 to {math.prod(layer.shape) - 1}]" for layer in network.layers)
-    raise BadOption(f"the network has no unit {plain_text(name)[:64]!r}; it has {known}.")
+    def _units_of(self, point: str, row: Mapping[str, Any], why: dict[str, str]) -> list[str]:
+        """Names of a function's units, as `unit` takes them."""
+        try:
+            layers = {layer.name: layer for layer in self.network(point).layers}
+        except AgentScopeError as problem:
+            why["units"] = plain_text(str(problem))
+            return []
+        layer = layers.get(str(row.get("stage")))
+        if layer is None or layer.coded:
+            return []
+        place = "channel " if len(layer.shape) > 1 else ""
+        return [f"{point}:{layer.name}[{place}{unit}]" for unit in row.get("units") or []]
 
 
 def function_values(

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from agentscope import pipeline, rollouts
+from agentscope.agents import load_network
 from agentscope.errors import BadOption, ConceptsMissing
-from agentscope.pipeline.watching.cards import Cards, unit_places
+from agentscope.pipeline.watching.cards import Cards
 from agentscope.pipeline.watching.recording import record_exam
 from agentscope.pipeline.watching.shots import MOST, ranked_rows, visited_states
+from agentscope.pipeline.watching.unit_cards import unit_places
 from agentscope.probes import Readouts
 from agentscope.probes.readouts import Readout
-from tests.pipeline.watching.scenes import compiled, scene_of
+from tests.pipeline.watching.scenes import COMPILED, compiled, scene_of
 
+SHIPPED = COMPILED.parent
 HEIGHTS, HOLES, ROWS = (0, 2, 4, 6), (1, 3, 5, 7), 8  # units of hidden_2, as the record of the network says
 BIAS = 3.0  # that the readout of the tests errs by, in the third column
 PRIMITIVES = [
@@ -23,10 +26,10 @@ PRIMITIVES = [
     {"concept": "full_rows", "units": [], "circuit": None},
 ]
 GROUPS = {
-    "layers": [{"layer": "hidden_2", "of": "activations", "groups": [{"group": 0, "units": [0, 5]},
+    "layers": [{"layer": "hidden_2", "of": "activations", "groups": [{"group": 0, "units": [0, 5], "concepts": [{"concept": "height=3"}]},
                                                                      {"group": 1, "units": [1]}]},
                {"layer": "hidden_1", "of": "activations", "groups": [{"group": 0, "units": [0]}]}],
-    "candidates": [{"layer": "hidden_2", "unit": 0, "text": "height(column0)"}],
+    "candidates": [{"layer": "hidden_2", "unit": 0, "told": "height(column0)"}],
 }  # fmt: skip
 FINDINGS = [{"where": {"units": ["hidden_2[8]"]}}, {"where": {"units": ["hidden_2[0]"]}}, {"where": None}]
 SIMPLIFIED = "ab" * 32  # sha256 of the simplified network
@@ -134,13 +137,35 @@ def test_resampling_a_unit_changes_what_the_formula_says(cards):
 def test_a_unit_is_named_by_concepts_groups_functions_and_findings(cards):
     card = cards.unit("hidden_2[0]")
     assert card["concepts"] == ["height", "holes_in"] and card["findings"] == [2]
-    assert [(each["of"], each.get("group"), each.get("text")) for each in card["groups"]] == [
-        ("activations", 0, None), ("alone", None, "height(column0)"),
+    assert [(each["of"], each.get("group"), each["name"]) for each in card["groups"]] == [
+        ("activations", 0, "height=3"), ("alone", None, "height(column0)"),
     ]  # fmt: skip
-    assert card["functions"] == [{"point": "close", "name": "tall"}] and "simplified" in card["why"]["functions"]
     other = cards.unit("hidden_2[3]")
-    assert other["concepts"] == other["groups"] == other["functions"] == other["findings"] == []
-    assert "functions" not in other["why"]
+    assert other["concepts"] == other["groups"] == other["findings"] == []
+    assert card["functions"] == [] and "another network" in card["why"]["functions"]
+
+
+def test_a_unit_of_a_simplified_network_is_another_networks_unit(tmp_path):
+    agent = pipeline.open_agent("keydoor-ppo")
+    (tmp_path / "simplified.zip").write_bytes((SHIPPED / "keydoor-ppo" / "close.zip").read_bytes())
+    simplified = load_network(tmp_path / "simplified.zip")
+    functions = [{"name": "hidden_2_3", "stage": "hidden_2", "units": [3]},
+                 {"name": "cells", "stage": "cells", "units": [0, 1]}]  # fmt: skip
+    block = {"sha256": simplified.sha256, "program": {"functions": functions}}
+    scene = scene_of(agent, "", folder=tmp_path, decompilation={"close": block}, run={"seed": 0, "budget": "quick"})
+    cards = Cards(scene, record_exam(scene))
+    assert cards.function("close", "hidden_2_3")["units"] == ["close:hidden_2[3]"]
+    assert cards.function("close", "cells")["units"] == []  # the input in another code: no unit to look at
+    card = cards.unit("close:hidden_2[3]")
+    assert card["unit"] == "close:hidden_2[3]" and card["functions"] == [{"point": "close", "name": "hidden_2_3"}]
+    outputs = simplified.activations(agent.env.observe(cards.visited.states), "hidden_2")[:, 3]
+    assert card["highest"][0]["reading"] == float(outputs.max())
+    assert cards.unit("close:hidden_2[4]")["functions"] == [] and cards.unit("hidden_2[3]")["functions"] == []
+    with pytest.raises(BadOption, match="no small simplified network"):
+        cards.unit("small:hidden_2[3]")
+    other = scene_of(agent, "", folder=tmp_path, decompilation={"close": {"sha256": "0" * 64}})
+    with pytest.raises(BadOption, match="is not the network that the report speaks of"):
+        Cards(other, cards.recording).unit("close:hidden_2[3]")
 
 
 def test_a_silent_unit_has_no_states_to_show(cards):
@@ -201,8 +226,8 @@ def test_a_damaged_readout_is_told_and_harms_nothing(cards, tmp_path):
 def test_a_functions_states_are_those_where_it_gives_most(cards):
     card, heights = cards.function("close", "tall"), measured(cards, "height")
     assert card["row"] == FUNCTIONS[0] and card["start"] == 4 and len(card["lines"]) == 2
-    assert "tall" in card["lines"][0] and card["units"] == [f"hidden_2[{unit}]" for unit in HEIGHTS]
-    assert card["why"] == {}
+    assert "tall" in card["lines"][0]
+    assert card["units"] == [] and list(card["why"]) == ["units"]  # the folder of this test holds no simplified network
     for shot in card["highest"]:
         column = int(shot["label"][len("tall(")])
         assert shot["reading"] == heights[row_of(cards, shot), column] - 1 == heights[row_of(cards, shot)].max() - 1
