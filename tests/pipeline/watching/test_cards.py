@@ -25,12 +25,14 @@ PRIMITIVES = [
     {"concept": "holes_in", "units": [], "circuit": {"units": ["hidden_2[1]", "hidden_2[0]"]}},
     {"concept": "full_rows", "units": [], "circuit": None},
 ]
+PAIR = {"group": 0, "units": [0, 5], "concepts": [{"concept": "height=3"}]}
 GROUPS = {
-    "layers": [{"layer": "hidden_2", "of": "activations", "groups": [{"group": 0, "units": [0, 5], "concepts": [{"concept": "height=3"}]},
-                                                                     {"group": 1, "units": [1]}]},
-               {"layer": "hidden_1", "of": "activations", "groups": [{"group": 0, "units": [0]}]}],
+    "layers": [
+        {"layer": "hidden_2", "of": "activations", "groups": [PAIR, {"group": 1, "units": [1]}]},
+        {"layer": "hidden_1", "of": "activations", "groups": [{"group": 0, "units": [0]}]},
+    ],
     "candidates": [{"layer": "hidden_2", "unit": 0, "told": "height(column0)"}],
-}  # fmt: skip
+}
 FINDINGS = [{"where": {"units": ["hidden_2[8]"]}}, {"where": {"units": ["hidden_2[0]"]}}, {"where": None}]
 SIMPLIFIED = "ab" * 32  # sha256 of the simplified network
 PROGRAM = f"""# agentscope text 1
