@@ -143,7 +143,8 @@ def with_decompilation(report: Report, block: Mapping[str, Any]) -> Report:
     """The report with the decompilation entered, in the place of an earlier one."""
     why = {path: text for path, text in _why_without(report, "decompilation").items() if path != "levels.3"}
     levels = [row for row in report["levels"] or [] if row["level"] != 3]
-    close = block.get("close") or block.get("small")
+    plain = to_plain(dict(block), "decompilation", {})
+    close = plain.get("close") or plain.get("small")
     if report["levels"] is not None and close is not None:
         network = close["agreement"]["network"]
         levels.append({"level": 3, "set": "network", "states": network["states"], "agreement": network["agreement"],

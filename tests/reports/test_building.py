@@ -16,6 +16,7 @@ from agentscope.reports import (
     with_comparison,
     with_primitives,
 )
+from agentscope.reports.building import with_decompilation
 from agentscope.reports.reasons import nulls, reason
 from agentscope.reports.schema import validated
 
@@ -146,3 +147,15 @@ def test_a_comparison_is_entered_once_with_reasons_of_its_own(inspection):
     assert report["why"]["comparisons.0.fidelity.strategy"] == "the text left the states that can be simulated"
     assert unexplained(report) == []
     assert comparison_document(comparison)["fidelity"]["network"]["agreement"] == 0.875
+
+
+def test_a_decompilation_enters_a_report_that_has_levels_as_records_or_as_json(inspection):
+    """The verb hands over records; level 3 is read from them where an inspection stands in the folder already."""
+    report = build_report(inspection)
+    measured = inspection.fidelity.network
+    entered = with_decompilation(report, {"close": {"agreement": {"network": measured}}, "small": None})
+    rows = {row["level"]: row for row in entered["levels"]}
+    assert rows[3]["agreement"] == measured.agreement and rows[3]["states"] == measured.states
+    assert "levels.3" not in entered["why"] and "decompilation" not in entered["why"]
+    again = with_decompilation(entered, {"close": entered["decompilation"]["close"], "small": None})
+    assert again["levels"] == entered["levels"]
