@@ -81,11 +81,11 @@ def tab_row() -> html.Div:
 
 
 def watch_panel() -> list[Any]:
-    """The place of the viewer, and the gaps of the whole episode below it."""
+    """The place of the viewer, and the gaps of the whole episode, which the script puts below the board."""
+    told = "how far the best action leads in each step of the episode; a click goes to that step"
     return [
         html.Div(id="watch"),
-        html.H2("Score gap along the episode"),
-        graph("gaps", "how far the best action leads in each step of the episode; a click goes to that step"),
+        html.Div([html.H3("Lead of the best action along the episode"), graph("gaps", told)], id="gaps-part"),
     ]
 
 
@@ -109,11 +109,10 @@ def program_panel(report: Row) -> list[Any]:
     if not programs:
         return [missing(report, "decompilation"), dcc.Store(id="program-point", data=None), *sections("program")]
     options = [{"label": f"{point} program", "value": point} for point in programs]
-    names = [str(row["name"]) for row in programs[next(iter(programs))]["functions"]]
     return [
         dcc.RadioItems(options, next(iter(programs)), id="program-point", inline=True),
         graph("call-tree", "functions of the program by who calls them; a click opens the function's card"),
-        html.Label(["Function ", choice("function-choice", names)]),
+        html.Label(["Function ", function_choice(programs)]),
         html.Div([card("function-card", "function")], className="cards"),
         *sections("program"),
     ]
@@ -186,6 +185,16 @@ def choice(name: str, values: Sequence[str]) -> html.Select:
     """A list to choose from, which keys and screen readers reach where a plot can only be clicked."""
     options = [html.Option("choose", value=""), *(html.Option(value, value=value) for value in values)]
     return html.Select(options, id=name)
+
+
+def function_choice(programs: Mapping[str, Row]) -> html.Select:
+    """The functions of every program; a value is the program's point and the name."""
+    groups = [
+        html.Optgroup([html.Option(row["name"], value=f"{point} {row['name']}") for row in program["functions"]],
+                      label=f"{point} program")
+        for point, program in programs.items()
+    ]  # fmt: skip
+    return html.Select([html.Option("choose", value=""), *groups], id="function-choice")
 
 
 def attributes(values: Mapping[str, str]) -> dict[str, Any]:

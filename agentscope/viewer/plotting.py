@@ -43,7 +43,8 @@ def add_plots(app: Dash, shown: Shown) -> None:
         key = str(place["episode"])
         shown.episode(key)  # refuses what is no episode of the run
         track = place["track"] if place["track"] in TRACKS else TRACKS[0]
-        return sized(plots.gaps(shown.leads(key, track), dark=bool(shade["dark"])))
+        drawn = plots.gaps(shown.leads(key, track), dark=bool(shade["dark"]))
+        return sized(drawn.update_layout(hovermode="x", clickmode="event"))  # a click anywhere finds its step
 
     _on_click(app, "gaps", "toStep")
     if report["primitives"]:

@@ -55,6 +55,10 @@ function share(value) {
   return value.toFixed(3);
 }
 
+function figure(value) {
+  return typeof value === "number" ? String(Number(value.toPrecision(4))) : "-";
+}
+
 function between(row, low, high) {
   return typeof row[low] === "number" && typeof row[high] === "number"
     ? share(row[low]) + " to " + share(row[high]) : "-";

@@ -15,16 +15,19 @@ function showCard(id, path, parameters, draw) {
 }
 
 function showConcept(name) {
+  writeAddress({concept: name, unit: null});
   choose("concept-choice", name);
   return showCard("concept-card", "/data/concept", {name: name}, drawConcept);
 }
 
 function showUnit(unit) {
+  writeAddress({unit: unit});
   return showCard("unit-card", "/data/unit", {unit: unit}, drawUnit);
 }
 
 function showFunction(point, name) {
-  choose("function-choice", name);
+  writeAddress({point: point, function: name});
+  choose("function-choice", point + " " + name);
   return showCard("function-card", "/data/function", {point: point, name: name}, drawFunction);
 }
 
@@ -37,7 +40,8 @@ function drawConcept(card) {
   const row = card.primitive;
   return [
     make("h3", {}, card.concept), make("p", {class: "note"}, card.doc), ...(row ? drawVerdict(row) : []),
-    ...drawUnits(card.units), ...shots("Top states", card.top), ...shots("Near misses", card.near),
+    ...drawUnits(card.units), ...shots("Top states", card.top, true),
+    ...shots("Near misses", card.near, true),
   ];
 }
 
@@ -105,26 +109,38 @@ function groupTold(group) {
   return told + (said ? ": " + said : "");
 }
 
+const SIZES = ["inputs", "weights", "largest_weight", "nonlinearities", "operations", "rows", "low", "high"];
+
 function drawFunction(card) {
   const row = card.row;
-  const sizes = Object.entries(row).filter(function ([, value]) {
-    return ["number", "string", "boolean"].includes(typeof value);
-  }).map(function ([name, value]) { return [name.replaceAll("_", " "), String(value)]; });
+  const sizes = SIZES.filter(function (name) { return typeof row[name] === "number"; })
+    .map(function (name) { return [name.replaceAll("_", " "), row[name].toLocaleString("en")]; });
+  const budget = row.opaque ? "OPAQUE: no named function explains it."
+    : row.in_budget ? "Within an hour of pen and paper." : "More than an hour of pen and paper, by named parts.";
+  const effect = typeof row.effect === "number" ? " Without it " + share(row.effect) + " of the choices change." : "";
   const code = make("pre", {class: "code", tabindex: "0"}, make("code", {html: card.lines.join("\n")}));
   const units = (card.units || []).map(function (unit) { return make("li", {}, unitLink(unit)); });
+  const calls = (row.calls || []).map(function (name) {
+    return make("li", {}, linkTo({tab: "program", point: card.point, function: name}, name));
+  });
   return [
-    make("h3", {class: row.opaque ? "opaque" : null}, card.name + (row.opaque ? " OPAQUE" : "")),
-    code, table(["budget", ""], sizes),
-    ...(units.length ? [make("h4", {}, "Units"), make("ul", {class: "units"}, units)] : []),
+    make("h3", {class: row.opaque ? "opaque" : null}, (row.opaque ? "◆ " : "") + card.name),
+    make("p", {}, budget + effect), code, table(["size", ""], sizes),
+    ...listed("Calls", calls), ...listed("Units", units),
+    ...(row.note ? [make("details", {}, make("summary", {}, "What is known of it"), make("p", {}, row.note))] : []),
     ...shots("Highest states", card.highest),
   ];
 }
 
+function listed(title, items) {
+  return items.length ? [make("h4", {}, title), make("ul", {class: "units"}, items)] : [];
+}
+
 // Pictures of states, each a link to its step in Watch.
-function shots(title, rows) {
+function shots(title, rows, reads) {
   if (!rows || !rows.length) return [];
   const figures = rows.map(function (row) {
-    const told = row.label + (typeof row.reading === "number" ? ", reads " + Number(row.reading.toPrecision(3)) : "");
+    const told = row.label + (reads && typeof row.reading === "number" ? ", reads " + figure(row.reading) : "");
     const known = row.episode !== null && row.episode !== undefined;
     const picture = make("img", {src: row.picture, alt: told});
     const figure = make("figure", {}, picture, make("figcaption", {}, told));

@@ -17,7 +17,7 @@ window.dash_clientside = Object.assign({}, window.dash_clientside, {
     toFunction: function (clicked, program) {
       const point = clicked && clicked.points[0];
       const name = point && [].concat(point.customdata)[0];
-      if (name) showFunction(program, name);
+      if (name && name !== "strategy") showFunction(program, name);
     },
   },
 });
@@ -36,20 +36,21 @@ function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", shade);
   document.getElementById("save-print").addEventListener("click", function () { window.print(); });
   choosing("concept-choice", showConcept);
-  choosing("function-choice", function (name) { showFunction(programPoint(), name); });
-  AgentScope.mount(document.getElementById("watch"), source, {theme: document.getElementById("theme")});
+  choosing("function-choice", function (chosen) { showFunction.apply(null, chosen.split(" ")); });
+  AgentScope.mount(document.getElementById("watch"), source, {theme: document.getElementById("theme")}).then(moveGaps);
   shade();
   follow(location.search);
+}
+
+// The plot belongs right below the board: Dash has made it, and never touches its place again.
+function moveGaps() {
+  const columns = document.querySelector("#watch .as-columns");
+  if (columns) columns.after(document.getElementById("gaps-part"));
 }
 
 function choosing(id, act) {
   const list = document.getElementById(id);
   if (list) list.addEventListener("change", function () { if (list.value) act(list.value); });
-}
-
-function programPoint() {
-  const chosen = document.querySelector("#program-point input:checked");
-  return chosen ? chosen.value : "close";
 }
 
 function isDark() {

@@ -2,6 +2,7 @@
 
 const TABS = ["watch", "primitives", "program", "findings", "frontier", "fidelity", "try"];
 const PLOTTED = ["primitives", "program", "frontier", "fidelity"];
+const CARDS = ["concept", "unit", "point", "function"]; // what an address says of cards
 const openers = {}; // by tab: what is done when it is first opened
 const opened = new Set();
 let current = "watch";
@@ -21,7 +22,7 @@ function openTab(name, keepAddress) {
     document.querySelectorAll("#panel-" + tab + " [data-section]").forEach(loadSection);
     if (openers[tab]) openers[tab]();
   }
-  if (!keepAddress) writeAddress({tab: tab});
+  if (!keepAddress) writeAddress({tab: tab, concept: null, unit: null, point: null, function: null});
 }
 
 function loadSection(place) {
@@ -39,6 +40,15 @@ function writeAddress(changes) {
   history.replaceState(null, "", "?" + query.toString());
 }
 
+// Where a link leads from here: the step in Watch stays what it is, unless the link names another.
+function merged(address) {
+  const query = new URLSearchParams(location.search);
+  const asked = new URLSearchParams(address);
+  CARDS.concat(asked.has("episode") ? ["track", "beside"] : []).forEach(function (name) { query.delete(name); });
+  asked.forEach(function (value, name) { query.set(name, value); });
+  return query;
+}
+
 // Open what an address names: a tab, an episode's step, a card.
 function follow(search) {
   const asked = new URLSearchParams(search);
@@ -50,10 +60,10 @@ function follow(search) {
 }
 
 function goTo(asked) {
-  const moment = {episode: asked.get("episode"), step: Number(asked.get("step") || 0)};
-  if (asked.has("track")) moment.track = asked.get("track");
-  if (asked.has("level")) moment.level = asked.get("level");
-  AgentScope.goTo(moment);
+  const place = {episode: asked.get("episode"), step: Number(asked.get("step") || 0)};
+  place.track = asked.get("track") || "network";
+  if (asked.has("level")) place.level = asked.get("level");
+  AgentScope.goTo(place);
 }
 
 function watchTabs() {
@@ -75,8 +85,8 @@ function watchTabs() {
     const link = event.target.closest("a[href^='?']");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    history.pushState(null, "", link.getAttribute("href"));
-    follow(location.search);
+    history.pushState(null, "", "?" + merged(link.getAttribute("href")));
+    follow(link.getAttribute("href"));
     if (current === "watch") document.getElementById("tabs").scrollIntoView();
   });
   window.addEventListener("popstate", function () { follow(location.search); });

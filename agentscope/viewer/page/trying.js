@@ -113,8 +113,9 @@ function drawResult(result) {
 
 function drop(value) {
   if (typeof value !== "number") return "-";
-  const told = (value > 0 ? "-" : "+") + Math.abs(value).toFixed(3);
-  return make("b", {class: value > 0 ? "worse" : "better"}, value === 0 ? "0" : told);
+  if (value === 0) return "none";
+  const told = value > 0 ? value.toFixed(3) + " lower" : (-value).toFixed(3) + " higher";
+  return make("b", {class: value > 0 ? "worse" : "better"}, told);
 }
 
 function drawWorst(worst) {
@@ -128,7 +129,7 @@ function drawReturn(paired) {
   if (!paired) return [];
   const names = {network_return: "network", strategy_return: "your text", difference: "text minus network"};
   const rows = Object.entries(names).filter(function ([key]) { return paired[key]; }).map(function ([key, told]) {
-    return [told, share(paired[key].mean), between(paired[key], "low", "high")];
+    return [told, figure(paired[key].mean), figure(paired[key].low) + " to " + figure(paired[key].high)];
   });
   return [make("h4", {}, "Return on the same " + paired.n + " seeds"), table(["", "mean", "95 %"], rows),
     make("p", {}, share(paired.identical) + " of the episodes are identical.")];
