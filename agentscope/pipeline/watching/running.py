@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agentscope.contracts import ProgressCallback, States, no_progress
-from agentscope.errors import AgentScopeError, BadOption
+from agentscope.errors import AgentScopeError, BadOption, TextError
 from agentscope.measures import spreads
 from agentscope.pipeline.opening import open_agent
 from agentscope.pipeline.running import in_one_thread
@@ -203,6 +203,8 @@ class Watch(Answers):
         scene = self.scene
         why = {**describe_left_out(self.recording), **self._witnesses[1]}
         why |= {f"levels.{level.key}": level.why for level in scene.levels if level.why is not None}
+        if scene.level("strategy").missing is None and not self.recording.has_text:
+            why["text"] = "the text breaks off in a state of the exam, so that nothing is said of where it disagrees"
         first = self.trail("0").states[:1]
         if state_values(scene.agent, first, scene.agent.decide(first))[0] is None:
             why["value"] = "the agent's file holds no critic that can be asked"
@@ -228,7 +230,18 @@ class Watch(Answers):
             return play_trail(scene.agent.env, first, scene.other.policy.actions, most=most)
         if scene.level("strategy").missing is not None:
             raise BadOption(f"there is no track 'text': {scene.level('strategy').missing}")
-        return play_trail(scene.agent.env, first, lambda states: text_choices(scene, states)[0], most=most)
+        return play_trail(scene.agent.env, first, self._text_action, most=most)
+
+    def _text_action(self, states: States) -> np.ndarray:
+        """What the text does in one state.
+
+        Raises: TextError: it breaks off there, or asks for what is illegal.
+        """
+        found = self.scene.level("strategy").evaluate(states)
+        assert found is not None
+        if found.illegal[0]:
+            raise TextError("the text returns an action that is illegal in this state", int(found.lines[0]), 1)
+        return found.actions
 
     def _index(self, episode: str) -> int:
         count = self.recording.episodes
