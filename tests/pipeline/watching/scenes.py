@@ -33,7 +33,7 @@ def scene_of(agent, text, *, folder=None, **parts):
 
 
 def states_of(agent, count, seed=0):
-    """The first state of some episodes, and what the agent makes of each after a few steps, one by one."""
+    """States that the agent meets in the first six steps of as many episodes, as arrays of length 1."""
     seeds = np.arange(seed, seed + count)
     met = [moment.states for moment in rollouts.moments(agent.policy, agent.env, seeds, max_steps=6)]
     states = np.concatenate(met)
