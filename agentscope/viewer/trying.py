@@ -15,7 +15,7 @@ from agentscope.viewer.guarding import answer
 
 TEXT_CAP = 256 * 1024  # letters of a strategy: the language's own limit
 MOST_EPISODES = 100
-FOLD = 0.5  # seconds for which closing waits: a comparison looks between batches whether it is cancelled
+FOLD = 3.0  # seconds for which closing waits: a comparison looks between batches whether it is cancelled
 
 
 class Comparer(Protocol):

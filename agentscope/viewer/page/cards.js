@@ -2,16 +2,22 @@
 
 const CONTROLS = {input: "raw input", untrained: "untrained twins", random: "random features", task: "control task"};
 
+const turns = {}; // by card: how often it was asked for, so that a late answer does not cover a newer one
+
 function showCard(id, path, parameters, draw) {
+  const turn = turns[id] = (turns[id] || 0) + 1;
   fill(id, make("p", {class: "note"}, "reading ..."));
   return ask(path, parameters).then(function (found) {
+    if (turn !== turns[id]) return;
     const place = fill(id, draw(found));
     const reasons = Object.entries(found.why || {}).map(function ([part, reason]) {
       return make("p", {class: "note"}, part.replaceAll("_", " ") + ": " + reason);
     });
     place.append.apply(place, reasons);
     place.scrollIntoView({block: "nearest"});
-  }).catch(function (error) { fill(id, make("p", {role: "alert"}, error.message)); });
+  }).catch(function (error) {
+    if (turn === turns[id]) fill(id, make("p", {role: "alert"}, error.message));
+  });
 }
 
 function showConcept(name) {
