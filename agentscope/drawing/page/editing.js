@@ -1,11 +1,14 @@
 // A board to be edited: click a cell, choose a piece, and see what network and text decide then.
 
+const HIGH = 460; // pixels of the board on the page
+
 class Editor {
   constructor(element, source, run) {
     Object.assign(this, {source, run, element, edits: [], turn: 0});
     this.told = make("p", {className: "as-note"});
     this.picture = make("img", {className: "as-picture", draggable: false});
     this.grid = make("div", {className: "as-grid", role: "group", aria: {label: "cells of the board; arrows move"}});
+    this.stage = make("div", {className: "as-stage"}, this.picture, this.grid);
     this.menu = make("div", {className: "as-menu", role: "group", aria: {label: "changes of this cell"}, hidden: true});
     this.features = make("div", {className: "as-group"});
     this.verdict = make("dl", {className: "as-decisions", aria: {live: "polite"}});
@@ -18,7 +21,7 @@ class Editor {
     element.classList.add("as-viewer", "as-editor");
     element.replaceChildren(
       make("div", {className: "as-group"}, take, this.undo, this.reset), this.told, this.alert,
-      make("div", {className: "as-stage"}, this.picture, this.grid), this.menu, this.features, this.made, this.verdict,
+      this.stage, this.menu, this.features, this.made, this.verdict,
       make("h4", {className: "as-title", textContent: "Values that changed"}), this.changed,
     );
     this.grid.addEventListener("keydown", (event) => this.walk(event));
@@ -38,6 +41,8 @@ class Editor {
   addCells(board) {
     const percent = (part, whole) => `${(100 * part / whole).toFixed(4)}%`;
     const style = this.grid.style;
+    // as high as a phone shows; the picture may be any number of pixels small
+    this.stage.style.setProperty("--as-width", `${Math.round(HIGH * board.width / board.height)}px`);
     style.setProperty("left", percent(board.left, board.width));
     style.setProperty("top", percent(board.top, board.height));
     style.setProperty("width", percent(board.columns * board.tile, board.width));

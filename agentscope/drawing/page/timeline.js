@@ -34,11 +34,11 @@ class Timeline {
     speed.list.value = String(this.speed);
     const move = (text, label, act) => button(text, act, {title: label, aria: {label}});
     return [
-      move("⏮", "first step", () => viewer.goTo({step: 0})),
-      move("◀", "previous step", () => viewer.move(-1)),
+      move("|←", "first step", () => viewer.goTo({step: 0})),
+      move("←", "previous step", () => viewer.move(-1)),
       this.playing,
-      move("▶", "next step", () => viewer.move(1)),
-      move("⏭", "last step", () => viewer.goTo({step: viewer.last()})),
+      move("→", "next step", () => viewer.move(1)),
+      move("→|", "last step", () => viewer.goTo({step: viewer.last()})),
       move("‹≠", "previous disagreement", () => viewer.seek(-1)),
       move("≠›", "next disagreement", () => viewer.seek(1)),
       speed.element,
@@ -124,7 +124,7 @@ class Timeline {
   }
 
   paintPlay(on) {
-    write(this.playing, on ? "⏸ pause" : "▶ play");
+    write(this.playing, on ? "‖ pause" : "▶ play");
     this.playing.setAttribute("aria-pressed", String(on));
     this.viewer.quiet(on);
   }
