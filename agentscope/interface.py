@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,9 @@ class Inspected:
         return "\n".join([*self.report["gist"], "", text])
 
     def _repr_html_(self) -> str:
-        """The report's page, as a notebook shows it."""
-        return report_page(self.report)
+        """The report's page in a frame of its own, as a notebook shows it: its style and script touch nothing else."""
+        page = escape(report_page(self.report), quote=True)
+        return f'<iframe srcdoc="{page}" title="AgentScope report" style="width:100%;height:700px;border:0"></iframe>'
 
 
 def inspect(

@@ -20,7 +20,9 @@ def test_inspect_from_python_takes_a_model_in_memory_and_its_strategy_predicts(m
     monkeypatch.setitem(records.BUDGETS, "quick", TINY)
     model = PPO("MlpPolicy", "CartPole-v1", seed=0, n_steps=64, policy_kwargs={"net_arch": [64, 64]}, device="cpu")
     found = agentscope.inspect(model, "CartPole-v1", seed=1)
-    assert "def strategy(state)" in str(found) and "<html" in found._repr_html_()
+    shown = found._repr_html_()
+    assert "def strategy(state)" in str(found)
+    assert shown.startswith("<iframe srcdoc=") and "&lt;html" in shown and "<script" not in shown
     environment = model.get_env()
     mean, _ = evaluate_policy(found.strategy, environment, n_eval_episodes=3, warn=False)  # type: ignore[arg-type]
     assert mean > 0
