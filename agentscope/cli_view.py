@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +67,11 @@ def view(
     try:
         serving.serve(page.server, door)
     finally:
-        page.desk.close()
+        stopped = page.desk.close()
     session.say("ended")
+    if not stopped:  # a thread deep in torch cannot be stopped, and aborts the process when Python tidies up under it
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _open_page(session: Session, folder: Path, options: dict[str, Any], *, door: Door, theme: Any) -> Any:

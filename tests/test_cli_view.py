@@ -59,7 +59,7 @@ def served(monkeypatch):
     monkeypatch.setattr(serving, "serve", serve)
     monkeypatch.setattr(serving, "open_browser", done["browser"].append)
     closing = app.trying.Desk.close
-    monkeypatch.setattr(app.trying.Desk, "close", lambda desk: (done.update(closed=done["closed"] + 1), closing(desk)))
+    monkeypatch.setattr(app.trying.Desk, "close", lambda desk: done.update(closed=done["closed"] + 1) or closing(desk))
     return done
 
 
@@ -93,6 +93,14 @@ def test_options_reach_the_run(folder, served):
 def test_an_interrupt_closes_the_desk_and_exits_as_shells_have_it(folder, served):
     served["interrupt"] = True
     assert run(folder, "--port", "0").exit_code == 130 and served["closed"] == 1
+
+
+def test_a_comparison_that_cannot_be_stopped_does_not_keep_the_command(folder, served, monkeypatch):
+    left = []
+    monkeypatch.setattr(app.trying.Desk, "close", lambda desk: False)
+    monkeypatch.setattr("os._exit", left.append)
+    result = run(folder, "--port", "0")
+    assert result.exit_code == 0 and left == [0] and result.stderr.endswith("ended\n")
 
 
 def test_a_run_that_cannot_be_opened_gives_its_port_back(folder, served, monkeypatch):

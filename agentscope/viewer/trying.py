@@ -15,7 +15,7 @@ from agentscope.viewer.guarding import answer
 
 TEXT_CAP = 256 * 1024  # letters of a strategy: the language's own limit
 MOST_EPISODES = 100
-FOLD = 3.0  # seconds for which closing waits: a comparison looks between batches whether it is cancelled
+FOLD = 1.0  # seconds for which closing waits: a comparison looks between batches whether it is cancelled
 
 
 class Comparer(Protocol):
@@ -83,11 +83,13 @@ class Desk:
                 self._job.cancel.set()
         return self.report()
 
-    def close(self) -> None:
-        """Cancel what runs, and give it a moment to stop."""
+    def close(self) -> bool:
+        """Cancel what runs, and give it a moment to stop; returns whether it did."""
         self.cancel()
-        if self._thread is not None:
-            self._thread.join(FOLD)
+        if self._thread is None:
+            return True
+        self._thread.join(FOLD)
+        return not self._thread.is_alive()
 
     def report(self) -> dict[str, Any]:
         """How far the last comparison is: rate a second and seconds left of its stage, and at last its result."""

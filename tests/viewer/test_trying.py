@@ -91,9 +91,19 @@ def test_cancelling_stops_it_without_a_result():
 def test_closing_cancels_what_runs():
     slow = Slow()
     desk = started(slow)
-    desk.close()
-    desk.wait()
+    assert desk.close()
     assert desk.report()["state"] == "cancelled"
+
+
+def test_closing_says_when_something_does_not_stop(monkeypatch):
+    monkeypatch.setattr(trying, "FOLD", 0.01)
+    slow, go = Slow(), threading.Event()
+    monkeypatch.setattr(slow, "compare_text", lambda text, **options: slow.begun.set() or (go.wait() and DONE))
+    desk = started(slow)
+    assert not desk.close()
+    go.set()
+    desk.wait()
+    assert desk.close()
 
 
 @pytest.mark.parametrize(
