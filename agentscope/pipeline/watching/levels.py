@@ -176,10 +176,11 @@ def program_level(agent: OpenAgent, report: Mapping[str, Any], folder: Path | No
         program = language.parse(text, language.vocabulary_of(seeing), language.DECOMPILATION_LIMITS)
         return Bound(program, language.bind_state(seeing))
 
-    measured = (point.get("agreement") or {}).get("network") or {}
-    rows = (point.get("program") or {}).get("opaque") or []
-    opaque = frozenset(str(row.get("function")) for row in rows if isinstance(row, Mapping))
-    return Level("program", text, agreement=measured.get("agreement"), opaque=opaque, bind=bind)
+    measured = _within(_within(point, "agreement"), "network").get("agreement")
+    rows = _within(point, "program").get("opaque")
+    listed = rows if isinstance(rows, list) else []
+    opaque = frozenset(str(row.get("function")) for row in listed if isinstance(row, Mapping))
+    return Level("program", text, agreement=_share(measured), opaque=opaque, bind=bind)
 
 
 def function_spans(text: str, opaque: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
@@ -195,7 +196,17 @@ def function_spans(text: str, opaque: frozenset[str] = frozenset()) -> list[dict
 
 
 def _agreement(report: Mapping[str, Any], level: int) -> float | None:
-    return next((row["agreement"] for row in report["levels"] or [] if row["level"] == level), None)
+    return _share(next((row["agreement"] for row in report["levels"] or [] if row["level"] == level), None))
+
+
+def _within(block: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A block of a block; an empty one where a stranger's report has something else there."""
+    found = block.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _share(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _reason(report: Mapping[str, Any], path: str, otherwise: str) -> str:
