@@ -13,6 +13,7 @@ from flask import Flask
 
 from agentscope.drawing import assets
 from agentscope.pipeline.watching.leads import step_leads
+from agentscope.pipeline.watching.running import Watch
 from agentscope.reports import RunFolder
 from agentscope.reports.audit_pages import read_films
 from agentscope.reports.depth import read_pictures
@@ -54,7 +55,7 @@ class Page:
     desk: trying.Desk
 
 
-def open_shown(watch: Any) -> data.Shown:
+def open_shown(watch: Watch) -> data.Shown:
     """A run that is open to be watched, with its report and the pictures of its folder."""
     scene = watch.scene
     pictures: dict[str, bytes] = {}

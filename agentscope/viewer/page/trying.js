@@ -98,12 +98,12 @@ function drawProgress(place, job) {
 function drawResult(result) {
   const rows = result.sets.map(function (row) {
     const printed = row.printed && typeof row.printed.agreement === "number" ? row.printed.agreement : null;
-    return [row.set.replaceAll("_", " "), share(printed) + " → " + share(row.agreement), between(row, "low", "high"),
-      drop(row.drop), row.states + " states, " + row.episodes + " episodes"];
+    return [row.set.replaceAll("_", " "), share(printed) + " → " + share(row.agreement), drop(row.drop),
+      between(row, "low", "high"), row.states + " states, " + row.episodes + " episodes"];
   });
   return [
     make("h3", {}, "Agreement with the network: printed text → yours"),
-    table(["set", "agreement", "95 %", "drop", "measured on"], rows),
+    table(["set", "agreement", "drop", "95 %", "measured on"], rows),
     ...drawWorst(result.worst_line), ...drawReturn(result.return),
     ...Object.entries(result.why || {}).map(function ([part, why]) {
       return make("p", {class: "note"}, part + ": " + why);
