@@ -123,7 +123,7 @@ def test_keys_1_to_4_switch_levels_and_a_missing_one_says_why(page: Page) -> Non
     expect(page.locator(".as-gist li").first).to_have_text("It walks <i>on</i>.")
     page.keyboard.press("3")
     expect(page.locator("[data-level=grounded]")).to_have_text("no layer was read")
-    expect(badge(page)).to_have_text("no layer was read")
+    expect(badge(page)).to_have_text("= agree")  # of the strategy
     page.keyboard.press("4")
     expect(page.get_by_label("decompilation", exact=True)).to_be_checked()
     opaque = page.locator(".as-opaque-fold")
@@ -363,3 +363,11 @@ def test_the_editor_takes_the_step_that_watch_shows(served: Page) -> None:
     served.get_by_role("button", name="Take the step shown in Watch").click()
     expect(served.locator("#editor .as-note").first).to_have_text("Episode 0, step 5, states of the network.")
     assert served.evaluate("asked.filter((each) => each[0] === 'place').pop()") == ["place", "0", 5, "[]"]
+
+
+def test_at_the_end_the_last_decision_is_told_and_edited(served: Page) -> None:
+    served.keyboard.press("End")
+    expect(badge(served)).to_have_text("■ the episode is over")
+    assert served.evaluate("AgentScope.place().step") == 99
+    served.get_by_role("button", name="Take the step shown in Watch").click()
+    expect(served.locator("#editor .as-note").first).to_have_text("Episode 0, step 99, states of the network.")

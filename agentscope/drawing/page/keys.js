@@ -12,6 +12,14 @@ const KEYS = [
   ["Escape", "close it"],
 ];
 const WRITTEN_IN = "textarea, select, [contenteditable], input:not([type=radio]):not([type=checkbox]):not([type=range])";
+const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
+// What has the focus keeps the keys that it needs itself
+const OWN_KEYS = [
+  ["button, a, summary", [" "]],
+  ["[role=tab], .as-code, .as-grid", [...ARROWS, "Home", "End"]],
+  ["input[type=radio]", [...ARROWS, " "]],
+  ["input[type=range]", ["ArrowUp", "ArrowDown"]],
+];
 
 function listenToKeys(viewer, dialog) {
   document.addEventListener("keydown", (event) => {
@@ -39,11 +47,7 @@ function actOf(event, viewer, dialog, target) {
     p: () => viewer.seek(-1),
     "?": () => dialog.showModal(),
   };
-  // what has the focus keeps the keys that it needs itself
-  const own = target.closest("button, a, summary") ? [" "]
-    : target.closest("[role=tab], .as-code, .as-grid") ? ["ArrowUp", "ArrowDown", "Home", "End", "ArrowLeft", "ArrowRight"]
-    : target.closest("input[type=radio]") ? ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", " "] : [];
-  if (own.includes(event.key) || target.closest("[role=tab]")) return null;
+  if (OWN_KEYS.some(([kind, keys]) => keys.includes(event.key) && target.closest(kind))) return null;
   if (/^[1-9]$/.test(event.key)) {
     const level = viewer.run.levels[Number(event.key) - 1];
     return level ? () => viewer.goTo({level: level.key}) : null;

@@ -53,7 +53,7 @@ function goTo(place) {
 }
 
 function currentPlace() {
-  return current ? {...current.state} : null;
+  return current ? current.decision() : null;
 }
 
 window.AgentScope = Object.freeze({

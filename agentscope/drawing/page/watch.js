@@ -46,13 +46,18 @@ class Viewer {
 
   // The address is left alone until the reader moves: it may lead to another part of the page.
   told(moved) {
-    const {episode, step, track, level} = this.state;
     if (moved) {
       clearTimeout(this.writing);
       this.writing = setTimeout(() => writePlace(this.state), 60);
     }
-    const decision = Math.min(step, Math.max(0, (this.length() ?? step + 1) - 1));
-    window.dispatchEvent(new CustomEvent("agentscope:moved", {detail: {episode, step: decision, track, level}}));
+    const {episode, step, track, level} = this.decision();
+    window.dispatchEvent(new CustomEvent("agentscope:moved", {detail: {episode, step, track, level}}));
+  }
+
+  // The place, but at the end of an episode that of its last decision: there is nothing to edit or film after it.
+  decision() {
+    const length = this.length() ?? this.state.step + 1;
+    return {...this.state, step: Math.min(this.state.step, Math.max(0, length - 1))};
   }
 
   move(steps) {
@@ -82,9 +87,10 @@ class Viewer {
     return (there ?? this.run.levels[0]).key;
   }
 
-  // The gist decides nothing itself: it is compared by the strategy that it retells.
+  // The gist decides nothing itself, nor does a level that is missing: then the strategy is compared.
   levelOfText() {
-    return this.state.level === "gist" ? "strategy" : this.state.level;
+    const level = this.run.levels.find((each) => each.key === this.state.level);
+    return level.key === "gist" || level.why ? "strategy" : level.key;
   }
 
   length({episode, track} = this.state) {
