@@ -1,55 +1,19 @@
 """The viewer in a browser, on a hand-made run of which every step is known; no request, no error (`visits`)."""
 
-import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import PATIENCE, Visits
-from tests.drawing.watch_document import DIFFERING, LENGTHS, PART, picture, write_page
+from tests.browser import Visits
+from tests.drawing.viewing import at, badge, counter, opened, until
+from tests.drawing.watch_document import DIFFERING, LENGTHS, PART, picture
 
 
 @pytest.fixture
 def page(visits: Visits, tmp_path: Path) -> Page:
     """The viewer as a report holds it, at its first step."""
     return opened(visits, tmp_path)
-
-
-@pytest.fixture
-def served(visits: Visits, tmp_path: Path) -> Page:
-    """The viewer over a source that answers late, with an editor."""
-    return opened(visits, tmp_path, served=True)
-
-
-def opened(visits: Visits, folder: Path, link: str = "", *, served: bool = False, width: int = 1280) -> Page:
-    page = visits(write_page(folder, served=served) + link, width=width)
-    expect(badge(page)).not_to_be_empty()
-    return page
-
-
-def badge(page: Page) -> Locator:
-    return page.locator(".as-badge").first
-
-
-def counter(page: Page) -> Locator:
-    return page.locator(".as-counter")
-
-
-def until(page: Page, told: str) -> None:
-    """Wait until an expression is true; Playwright's own way to wait needs `eval`, which the policy forbids."""
-    for _ in range(PATIENCE // 20):
-        if page.evaluate(told):
-            return
-        page.wait_for_timeout(20)
-    raise AssertionError(f"never true: {told}")
-
-
-def at(page: Page, step: int, length: int = LENGTHS["0"]) -> None:
-    """The counter, the slider and the picture are at this step."""
-    expect(counter(page)).to_have_text(f"step {step} of {length}")
-    expect(page.locator(".as-slider")).to_have_value(str(step))
-    expect(page.locator(".as-frame img").first).to_have_attribute("src", picture(step))
 
 
 def test_keys_step_through_the_episode(page: Page) -> None:
@@ -249,31 +213,6 @@ def test_nothing_of_the_document_becomes_markup(page: Page) -> None:
     assert page.locator(".as-viewer b, .as-viewer u, .as-viewer i").count() == 0
 
 
-def test_steps_are_asked_for_once_in_chunks_and_ahead(served: Page) -> None:
-    for _ in range(30):
-        served.keyboard.press("ArrowRight")
-    at(served, 30)
-    until(served, "asked.filter((each) => each[0] === 'steps').length === 2")
-    assert served.evaluate("asked.filter((each) => each[0] === 'steps')") == [
-        ["steps", "0", 0, 64, "network"], ["steps", "0", 64, 128, "network"],
-    ]  # fmt: skip
-
-
-def test_a_cached_step_is_drawn_before_the_key_press_returns(served: Page) -> None:
-    told = served.evaluate("""() => {
-      document.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
-      return [document.querySelector(".as-counter").textContent, document.querySelector(".as-frame img").alt];
-    }""")
-    assert told == ["step 1 of 100", "step 1"]
-
-
-def test_reasons_of_a_step_that_was_left_are_not_shown(served: Page) -> None:
-    for _ in range(5):
-        served.keyboard.press("ArrowRight")
-    expect(served.locator(".as-why .as-note").first).to_have_text("5 single changes searched.")
-    assert served.evaluate("asked.filter((each) => each[0] === 'why' && each[2] === 4).length") == 0
-
-
 def test_others_move_the_viewer_and_hear_of_it(page: Page) -> None:
     page.evaluate("""() => {
       window.heard = [];
@@ -317,57 +256,3 @@ def test_the_page_never_scrolls_sideways(visits: Visits, tmp_path: Path, width: 
     for key in ("1", "2", "3", "4"):
         page.keyboard.press(key)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_every_control_has_a_name(served: Page) -> None:
-    nameless = served.evaluate("""() => [...document.querySelectorAll("button, select, input")].filter((control) =>
-      !control.textContent.trim() && !control.getAttribute("aria-label") && !control.labels?.length).length""")
-    assert nameless == 0
-
-
-def test_a_cell_is_edited_undone_and_reset(served: Page) -> None:
-    editor = served.locator("#editor")
-    decisions = editor.locator(".as-decisions dd")
-    expect(decisions.first).to_have_text("north (as before)")
-    editor.locator("[data-cell='1,2']").click()
-    expect(decisions.first).to_have_text("north → east")
-    expect(editor.locator(".as-changed li")).to_have_text(["distance(): 0 → 100"])
-    editor.locator("[data-cell='0,0']").click()
-    editor.get_by_role("button", name="cell(0,0) = 2", exact=True).click()
-    expect(editor.locator(".as-made")).to_have_text("Changed: cell 6 = 1; cell 0 = 2.")
-    editor.get_by_label("piece").select_option("3")
-    assert served.evaluate("asked.filter((each) => each[0] === 'place').pop()[3]") == "[[6,1],[0,2],[12,3]]"
-    editor.get_by_role("button", name="Undo").click()
-    expect(editor.locator(".as-changed li")).to_have_text(["distance(): 0 → 200"])
-    editor.get_by_role("button", name="Reset").click()
-    expect(editor.locator(".as-changed li")).to_have_text(["none"])
-
-
-def test_cells_lie_over_their_place_in_the_picture_and_arrows_walk_them(served: Page) -> None:
-    whole = served.locator("#editor .as-stage img").bounding_box()
-    cell = served.locator("[data-cell='1,2']").bounding_box()
-    assert whole is not None
-    assert cell is not None
-    assert abs(cell["x"] - (whole["x"] + whole["width"] * 2 / 4)) < 1
-    assert abs(cell["y"] - (whole["y"] + whole["height"] * 2 / 4)) < 1
-    served.locator("[data-cell='0,0']").focus()
-    served.keyboard.press("ArrowRight")
-    served.keyboard.press("ArrowDown")
-    expect(served.locator("[data-cell='1,1']")).to_be_focused()
-    assert re.fullmatch(r"step 0 of 100", counter(served).text_content() or "")
-
-
-def test_the_editor_takes_the_step_that_watch_shows(served: Page) -> None:
-    served.locator(".as-slider").fill("5")
-    at(served, 5)
-    served.get_by_role("button", name="Take the step shown in Watch").click()
-    expect(served.locator("#editor .as-note").first).to_have_text("Episode 0, step 5, states of the network.")
-    assert served.evaluate("asked.filter((each) => each[0] === 'place').pop()") == ["place", "0", 5, "[]"]
-
-
-def test_at_the_end_the_last_decision_is_told_and_edited(served: Page) -> None:
-    served.keyboard.press("End")
-    expect(badge(served)).to_have_text("■ the episode is over")
-    assert served.evaluate("AgentScope.place().step") == 99
-    served.get_by_role("button", name="Take the step shown in Watch").click()
-    expect(served.locator("#editor .as-note").first).to_have_text("Episode 0, step 99, states of the network.")

@@ -47,9 +47,10 @@ class Bookmarks {
   beside({episode, step}, way) {
     const here = this.order.findIndex(({mark}) => mark.episode === episode && mark.step === step);
     // several kinds may mark one step: the one last gone to tells where in the list we are
-    const last = this.current !== undefined && sameStep(this.order[this.current]?.mark, {episode, step}) ? this.current : here;
-    if (!this.order.length) return null;
-    const next = last < 0 ? (way > 0 ? 0 : this.order.length - 1) : (last + way + this.order.length) % this.order.length;
+    const last = sameStep(this.order[this.current]?.mark, {episode, step}) ? this.current : here;
+    const length = this.order.length;
+    if (!length) return null;
+    const next = last < 0 && way < 0 ? length - 1 : (last + way + length) % length;
     this.current = next;
     return this.order[next].mark;
   }

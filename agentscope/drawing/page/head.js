@@ -7,9 +7,9 @@ class Head {
     this.words = words;
     this.episodes = chooser("episode", [], (episode) => viewer.goTo({episode, step: 0}), {className: "as-episodes"});
     this.fill(viewer.run.episodes);
-    this.track = chooser("played by", viewer.tracks.map((track) => [track, words(track)]), (track) => viewer.goTo({track}));
-    const others = viewer.tracks.map((track) => [track, words(track)]);
-    this.beside = chooser("beside", [["nothing", "nothing"], ...others], (beside) => viewer.goTo({beside}));
+    const tracks = viewer.tracks.map((track) => [track, words(track)]);
+    this.track = chooser("played by", tracks, (track) => viewer.goTo({track}));
+    this.beside = chooser("beside", [["nothing", "nothing"], ...tracks], (beside) => viewer.goTo({beside}));
     this.divergence = button("", () => viewer.goTo({step: viewer.divergence}), {hidden: true});
     this.keys = button("? keys", () => viewer.dialog.showModal(), {className: "as-small"});
     this.track.element.hidden = this.beside.element.hidden = viewer.tracks.length < 2;

@@ -11,7 +11,8 @@ const KEYS = [
   ["?", "this list"],
   ["Escape", "close it"],
 ];
-const WRITTEN_IN = "textarea, select, [contenteditable], input:not([type=radio]):not([type=checkbox]):not([type=range])";
+const WRITTEN_IN = "textarea, select, [contenteditable], "
+  + "input:not([type=radio]):not([type=checkbox]):not([type=range])";
 const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 // What has the focus keeps the keys that it needs itself
 const OWN_KEYS = [
@@ -56,7 +57,8 @@ function actOf(event, viewer, dialog, target) {
 }
 
 function keysDialog() {
-  const rows = KEYS.map(([keys, told]) => make("div", {}, make("dt", {textContent: keys}), make("dd", {textContent: told})));
+  const rows = KEYS.map(([keys, told]) =>
+    make("div", {}, make("dt", {textContent: keys}), make("dd", {textContent: told})));
   const dialog = make(
     "dialog", {className: "as-keys", aria: {label: "keys"}}, make("h3", {textContent: "Keys"}), make("dl", {}, ...rows),
     button("Close", () => dialog.close(), {autofocus: true}),

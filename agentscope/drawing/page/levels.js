@@ -43,7 +43,8 @@ class LevelText {
       return;
     }
     if (sentences) {
-      this.element.append(make("ol", {className: "as-gist"}, ...sentences.map((each) => make("li", {textContent: each}))));
+      const items = sentences.map((each) => make("li", {textContent: each}));
+      this.element.append(make("ol", {className: "as-gist"}, ...items));
       return;
     }
     this.box = make("div", {className: "as-code", tabIndex: 0, role: "group", aria: {label: `text: ${title}`}});
@@ -121,9 +122,9 @@ class LevelText {
       const chips = this.lines[number - 1]?.chips;
       if (!chips) continue;
       const short = those.filter((value) => !Array.isArray(value.values));
-      const shown = short.slice(0, MOST_CHIPS).map((value) => make(
-        "span", {className: "as-chip", textContent: those.length > 1 ? `${value.text} = ${valueWords(value)}` : valueWords(value)},
-      ));
+      const named = (value) => `${those.length > 1 ? `${value.text} = ` : ""}${valueWords(value)}`;
+      const shown = short.slice(0, MOST_CHIPS).map((value) =>
+        make("span", {className: "as-chip", textContent: named(value)}));
       chips.replaceChildren(...shown);
       this.filled.push(chips);
     }

@@ -10,7 +10,8 @@ function savingMenu(viewer) {
     button("episode.json", () => saveEpisode(viewer, "json")),
     button("episode.csv", () => saveEpisode(viewer, "csv")),
     button("board.png", () => {
-      if (viewer.board.picture.src) save(viewer.board.picture.src, `${viewer.fileName()}-step-${viewer.state.step}.png`);
+      const {src} = viewer.board.picture;
+      if (src) save(src, `${viewer.fileName()}-step-${viewer.state.step}.png`);
     }),
   ];
   if (viewer.source.animation) entries.push(button("film from this step.webp", () => saveFilm(viewer)));
@@ -38,7 +39,8 @@ async function saveEpisode(viewer, kind) {
 function saveFilm(viewer) {
   const {episode, step, track} = viewer.state;
   const from = Math.min(step, Math.max(0, viewer.length() - 1));
-  save(viewer.source.animation(episode, from, Math.min(from + FILMED, viewer.length()), track), `${viewer.fileName()}.webp`);
+  const to = Math.min(from + FILMED, viewer.length());
+  save(viewer.source.animation(episode, from, to, track), `${viewer.fileName()}.webp`);
 }
 
 function save(address, name) {

@@ -30,7 +30,8 @@ class Timeline {
   buttons() {
     const viewer = this.viewer;
     this.playing = button("▶ play", () => this.toggle(), {className: "as-play", aria: {pressed: "false"}});
-    const speed = chooser("speed", SPEEDS.map((each) => [each, `${each}/s`]), (value) => { this.speed = Number(value); });
+    const speeds = SPEEDS.map((each) => [each, `${each}/s`]);
+    const speed = chooser("speed", speeds, (value) => { this.speed = Number(value); });
     speed.list.value = String(this.speed);
     const move = (text, label, act) => button(text, act, {title: label, aria: {label}});
     return [
@@ -74,7 +75,10 @@ class Timeline {
     paint.fillStyle = colour("rule");
     paint.fillRect(PAD, height / 2 - 1, width - 2 * PAD, 2);
     // near-ties are short, real disagreements as high as the strip: shape tells them apart, not colour
-    for (const [step, tie] of this.differing ?? []) bar(step, "warn", 2, tie ? height * 0.35 : 3, tie ? height * 0.65 : height - 3);
+    for (const [step, tie] of this.differing ?? []) {
+      const space = tie ? height * 0.35 : 3;
+      bar(step, "warn", 2, space, height - space);
+    }
     if (typeof this.divergence === "number") bar(this.divergence, "bar", 5, 0, height);
     bar(this.step, "ink", 2, 0, height);
   }
@@ -99,8 +103,10 @@ class Timeline {
   stepAt(event) {
     const share = (event.offsetX - PAD) / Math.max(1, this.strip.clientWidth - 2 * PAD);
     const step = Math.round(Math.min(1, Math.max(0, share)) * this.last);
-    const near = [...(this.differing ?? new Map()).keys()].filter((each) => this.last > 60 && Math.abs(each - step) <= this.last / 150);
-    return near.length ? near.sort((one, other) => Math.abs(one - step) - Math.abs(other - step))[0] : step;
+    // where many steps share a few pixels, the mark that was aimed at is meant
+    const far = (each) => Math.abs(each - step);
+    const near = [...(this.differing?.keys() ?? [])].filter((each) => this.last > 60 && far(each) <= this.last / 150);
+    return near.sort((one, other) => far(one) - far(other))[0] ?? step;
   }
 
   toggle() {

@@ -20,7 +20,7 @@ class Viewer {
     this.scores = new Scores(run.actions);
     this.levels = new Levels(run, (level) => this.goTo({level}));
     this.why = new Why(source, run.actions);
-    this.bookmarks = new Bookmarks(run, (mark) => this.goTo({episode: mark.episode, step: mark.step, track: "network"}));
+    this.bookmarks = new Bookmarks(run, (mark) => this.visit(mark));
     this.head = new Head(this);
     this.alert = make("p", {className: "as-alert", role: "alert", hidden: true});
     this.dialog = keysDialog();
@@ -66,7 +66,12 @@ class Viewer {
 
   bookmark(way) {
     const mark = this.bookmarks.beside(this.state, way);
-    if (mark) this.goTo({episode: mark.episode, step: mark.step, track: "network"});
+    if (mark) this.visit(mark);
+  }
+
+  // Bookmarks are steps of the network's own games.
+  visit({episode, step}) {
+    this.goTo({episode, step, track: "network"});
   }
 
   // The next step in which the text differs, read on from the server where the trail is not known so far.
