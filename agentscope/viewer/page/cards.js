@@ -149,8 +149,8 @@ function shots(title, rows, reads) {
     const told = row.label + (reads && typeof row.reading === "number" ? ", reads " + figure(row.reading) : "");
     const known = row.episode !== null && row.episode !== undefined;
     const picture = make("img", {src: row.picture, alt: told});
-    const figure = make("figure", {}, picture, make("figcaption", {}, told));
-    return known ? linkTo({tab: "watch", episode: row.episode, step: row.step}, figure) : figure;
+    const shot = make("figure", {}, picture, make("figcaption", {}, told));
+    return known ? linkTo({tab: "watch", episode: row.episode, step: row.step}, shot) : shot;
   });
   return [make("h4", {}, title), make("div", {class: "shots"}, figures)];
 }
