@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from agentscope.pipeline.readings import (
 )  # fmt: skip
 from agentscope.probes.tables import read_columns
 from agentscope.reports import coloured_lines, plain_text
+from agentscope.reports.watch_section import MOST_COLOURED
 
 Key = Literal["strategy", "grounded", "program"]
 TITLES: Mapping[str, str] = {
@@ -98,7 +100,7 @@ class Level:
     def to_json(self) -> dict[str, Any]:
         """The level's part of the run document: coloured lines, and where functions begin and end."""
         return {
-            "key": self.key, "title": TITLES[self.key], "lines": coloured_lines(self.text) if self.text else [],
+            "key": self.key, "title": TITLES[self.key], "lines": shown_lines(self.text),
             "functions": function_spans(self.text, self.opaque), "why": self.why, "agreement": self.agreement,
         }  # fmt: skip
 
@@ -181,6 +183,17 @@ def program_level(agent: OpenAgent, report: Mapping[str, Any], folder: Path | No
     listed = rows if isinstance(rows, list) else []
     opaque = frozenset(str(row.get("function")) for row in listed if isinstance(row, Mapping))
     return Level("program", text, agreement=_share(measured), opaque=opaque, bind=bind)
+
+
+def shown_lines(text: str) -> list[str]:
+    """HTML of each line; one longer than MOST_COLOURED lines, as decompilations are, stays without colours.
+
+    Spans around every token make ten times as many bytes, and take seconds.
+    """
+    if not text:
+        return []
+    lines = text.rstrip("\n").split("\n")
+    return coloured_lines("\n".join(lines)) if len(lines) <= MOST_COLOURED else [escape(line) for line in lines]
 
 
 def function_spans(text: str, opaque: frozenset[str] = frozenset()) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from agentscope.pipeline.decompiling import decompile_agent
 from agentscope.pipeline.grounding import ground_strategy
 from agentscope.pipeline.readings import grounded_readouts, readout_arrays
 from agentscope.pipeline.running import Run
-from agentscope.pipeline.watching.levels import function_spans
+from agentscope.pipeline.watching.levels import MOST_COLOURED, function_spans, shown_lines
 from agentscope.pipeline.watching.scene import open_scene
 from agentscope.probes.grounding import fit_grounded, label_called
 from agentscope.records import Budget
@@ -161,3 +161,10 @@ def test_a_scene_takes_readouts_that_are_at_hand(grounded):
     report = {**scene_of(agent, POOR).report, "levels": [{**found.levels[0], "level": 2}]}
     assert open_scene(agent, report, readouts=found.readouts).level("grounded").missing is None
     assert open_scene(agent, report).level("grounded").missing is not None
+
+
+def test_long_texts_are_escaped_without_colours():
+    short, long = ("\n".join(["x = a < b", *["y = 1"] * count]) for count in (3, MOST_COLOURED))
+    assert "<span" in shown_lines(short)[0] and "&lt;" in shown_lines(short)[0]
+    assert shown_lines(long)[:2] == ["x = a &lt; b", "y = 1"] and len(shown_lines(long)) == MOST_COLOURED + 1
+    assert shown_lines("") == []
