@@ -76,12 +76,14 @@ class Viewer {
 
   // The next step in which the text differs, read on from the server where the trail is not known so far.
   async seek(way) {
-    const {episode, track} = this.state;
-    const marks = this.trails.marksOf(this.state);
-    const turn = this.turn;
-    for (let step = this.state.step + way; step >= 0 && step < (this.length() ?? 0); step += way) {
+    const from = this.state;
+    const {episode, track} = from;
+    const marks = this.trails.marksOf(from);
+    // a picture that comes in late draws the same place again: only a reader who went on elsewhere ends the search
+    const left = () => this.state.episode !== episode || this.state.track !== track || this.state.step !== from.step;
+    for (let step = from.step + way; step >= 0 && step < (this.length() ?? 0); step += way) {
       if (!marks.known.has(step)) await this.trails.loadStep({episode, track}, step, this.length()).catch(() => null);
-      if (turn !== this.turn) return;
+      if (left()) return;
       if (marks.of(this.levelOfText()).has(step)) return this.goTo({step});
     }
     this.note(`No ${way > 0 ? "later" : "earlier"} disagreement in this episode.`);
