@@ -104,10 +104,13 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
 
     session: Session = context.obj.use(as_json=as_json, quiet=quiet)
     opened, folder, budget = _open(session, options)
+    earlier = folder.report
     with session.watch() as progress:
         inspection = pipeline.inspect_agent(opened, budget, seed=seed, progress=progress)
     report = reports.build_report(inspection, command=command_line(context))
     report = reports.write_inspection(folder, report, inspection)
+    if earlier is not None and (earlier["audit"] or earlier["decompilation"]):
+        pipeline.refresh_watch(folder, opened)
     folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(report)
@@ -259,6 +262,7 @@ def decompile(
     report = reports.write_decompilation(
         folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files, found.timings
     )
+    pipeline.refresh_watch(folder, opened)
     folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(reports.decompile_document(report))

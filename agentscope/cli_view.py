@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def view(
     session.say("Ctrl-C ends it")
     if not no_open:
         serving.open_browser(door.address)
+    threading.Thread(target=page.warm, daemon=True).start()
     try:
         serving.serve(page.server, door)
     finally:
@@ -76,7 +78,7 @@ def view(
 
 def _open_page(session: Session, folder: Path, options: dict[str, Any], *, door: Door, theme: Any) -> Any:
     """The run with everything that its page is drawn from; the door is shut again if that fails."""
-    from agentscope.pipeline.watching.running import open_watch
+    from agentscope.pipeline.watching.entering import open_watch
     from agentscope.viewer import app
 
     try:

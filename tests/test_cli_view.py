@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from agentscope.cli import main
 from agentscope.errors import RefusedFile
-from agentscope.pipeline.watching import running
+from agentscope.pipeline.watching import entering
 from agentscope.viewer import app, serving
 from tests.viewer.fake_watch import FakeWatch
 
@@ -55,7 +55,7 @@ def served(monkeypatch):
         if done.get("interrupt"):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "open_watch", open_watch)
+    monkeypatch.setattr(entering, "open_watch", open_watch)
     monkeypatch.setattr(serving, "serve", serve)
     monkeypatch.setattr(serving, "open_browser", done["browser"].append)
     closing = app.trying.Desk.close
@@ -111,7 +111,7 @@ def test_a_run_that_cannot_be_opened_gives_its_port_back(folder, served, monkeyp
     def refuse(folder, **options):
         raise RefusedFile("it is damaged")
 
-    monkeypatch.setattr(running, "open_watch", refuse)
+    monkeypatch.setattr(entering, "open_watch", refuse)
     result = run(folder, "--port", "0")
     assert result.exit_code == 2 and result.stderr.splitlines() == ["error: it is damaged"] and result.stdout == ""
     assert doors[0].socket.fileno() == -1

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from agentscope.pipeline.surveying import audit_order as audit_order
     from agentscope.pipeline.surveying import audit_orders as audit_orders
     from agentscope.pipeline.surveying import replay_findings as replay_findings
+    from agentscope.pipeline.watching.entering import open_watch as open_watch
+    from agentscope.pipeline.watching.entering import refresh_watch as refresh_watch
     from agentscope.pipeline.watching.running import Watch as Watch
-    from agentscope.pipeline.watching.running import open_watch as open_watch
     from agentscope.pipeline.witnessing import replay_witness as replay_witness
 
 _HOMES = {
@@ -57,7 +58,8 @@ _HOMES = {
     "audit_orders": "surveying",
     "replay_findings": "surveying",
     "Watch": "watching.running",
-    "open_watch": "watching.running",
+    "open_watch": "watching.entering",
+    "refresh_watch": "watching.entering",
     "replay_witness": "witnessing",
 }
 

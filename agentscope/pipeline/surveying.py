@@ -15,6 +15,7 @@ from agentscope.contracts import ProgressCallback, Scalar, no_progress
 from agentscope.errors import AgentScopeError, BadOption, RefusedFile
 from agentscope.pipeline.auditing import WORST_FIRST, audit_agent, made_with
 from agentscope.pipeline.opening import OpenAgent, open_agent
+from agentscope.pipeline.watching.entering import refresh_watch
 from agentscope.pipeline.witnessing import replay_witness
 
 
@@ -114,6 +115,7 @@ def audit_order(order: AuditOrder, *, progress: ProgressCallback = no_progress) 
     seconds = {**audit.timings, "all": round(time.process_time() - started, 3)}
     start = start_report(opened, command=order.command, seed=order.seed, budget=order.budget)
     report = reports.write_audit(folder, start, audit.block(), audit.findings, files=audit.files, timings=seconds)
+    refresh_watch(folder, opened)
     folder.append_log([order.command, *(f"audit: {name}: {value:.1f} CPU s" for name, value in seconds.items())])
     return Audited(audit_row(opened.name, report), report, str(folder.path))
 

@@ -36,6 +36,7 @@ from agentscope.reports.writing import (
     write_inspection,
     write_page,
     write_primitives,
+    write_watch,
 )
 
 __all__ = [
@@ -83,4 +84,5 @@ __all__ = [
     "write_inspection",
     "write_page",
     "write_primitives",
+    "write_watch",
 ]

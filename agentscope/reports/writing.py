@@ -23,7 +23,7 @@ from agentscope.reports.page import report_page
 from agentscope.reports.runs import RunFolder, compact, printed
 from agentscope.reports.sanitising import plain_text
 from agentscope.reports.schema import SCHEMA
-from agentscope.reports.watch_section import read_watch
+from agentscope.reports.watch_section import WATCH_FILE, read_watch
 from agentscope.rollouts.storing import save_states, write_rollouts
 
 OTHERS = ("pictures", "decompilation", "comparisons")  # blocks that other verbs than inspect write
@@ -48,7 +48,7 @@ def write_inspection(folder: RunFolder, report: Report, inspection: Inspection) 
     if inspection.trails:
         folder.write_arrays("trails.npz", inspection.trails)
     if inspection.watch:
-        folder.write_text("watch.json", compact(inspection.watch))
+        folder.write_text(WATCH_FILE, compact(inspection.watch))
     if inspection.exam is not None:
         exam = inspection.exam
         folder.write_file("states.npz", lambda path: save_states(path, exam))
@@ -178,6 +178,12 @@ def write_page(folder: RunFolder, report: Report) -> None:
     """report.html made anew from a report and the pictures and embedded episodes that lie in its folder."""
     pictures = read_pictures(folder, report) | read_films(folder, report)
     folder.write_text("report.html", report_page(report, pictures, watched=read_watch(folder, report)))
+
+
+def write_watch(folder: RunFolder, report: Report, document: Mapping[str, Any]) -> None:
+    """The embedded episodes, and the page that shows them."""
+    folder.write_text(WATCH_FILE, compact(document))
+    write_page(folder, report)
 
 
 def _finish(folder: RunFolder, report: Report) -> Report:

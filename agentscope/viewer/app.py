@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -12,6 +13,7 @@ from dash import Dash
 from flask import Flask
 
 from agentscope.drawing import assets
+from agentscope.errors import AgentScopeError
 from agentscope.pipeline.watching.leads import step_leads
 from agentscope.pipeline.watching.running import Watch
 from agentscope.reports import RunFolder
@@ -49,10 +51,21 @@ INDEX = """<!doctype html>
 
 @dataclass(frozen=True)
 class Page:
-    """The page, ready to be served: its Flask server, and the desk to be closed at the end."""
+    """The page, ready to be served.
+
+    Attributes:
+        server: its Flask server; desk: to be closed at the end.
+        shown: the run that it shows.
+    """
 
     server: Flask
     desk: trying.Desk
+    shown: data.Shown
+
+    def warm(self) -> None:
+        """Look at the first step before anyone asks: a long program is parsed when it is first looked at."""
+        with contextlib.suppress(AgentScopeError):  # whoever asks for the step is told
+            self.shown.watch.steps(self.shown.document["episodes"][0]["episode"], 0, 1)
 
 
 def open_shown(watch: Watch) -> data.Shown:
@@ -93,7 +106,7 @@ def make_page(shown: data.Shown, port: int, *, theme: Theme = "auto") -> Page:
     app.layout = page_layout(shown)
     plotting.add_plots(app, shown)
     guarding.send_headers(server, app.csp_hashes)
-    return Page(server, desk)
+    return Page(server, desk, shown)
 
 
 def page_script() -> str:

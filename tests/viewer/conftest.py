@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from agentscope import pipeline, records, reports
 from agentscope.cli import main
-from agentscope.pipeline.watching.running import open_watch
+from agentscope.pipeline.watching.entering import open_watch
 from agentscope.records import Budget, Strategy
 from agentscope.viewer import app, serving
 

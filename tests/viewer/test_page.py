@@ -270,8 +270,14 @@ def test_the_report_steps_offline_from_disk(visits, known_folder):
     expect(counter).to_have_text(re.compile(r"step 0 of \d+"))
     page.keyboard.press("ArrowRight")
     expect(counter).to_have_text(re.compile(r"step 1 of \d+"))
-    expect(lit_in_report(page)).to_have_count(1)
+    expect(page.locator(".as-text:not([hidden]) .as-lit")).to_have_count(1)
 
 
-def lit_in_report(page: Page) -> Locator:
-    return page.locator(".as-text:not([hidden]) .as-lit")
+def test_the_report_holds_what_audit_and_decompile_added_after_the_inspection(visits, known_folder):
+    page = visits((known_folder / "report.html").as_uri())
+    page.locator("select.as-episodes").select_option("finding-1.1-shown")
+    expect(page.locator(".as-counter")).to_have_text(re.compile(r"step 0 of \d+"))
+    page.get_by_role("radio", name="decompilation").check()
+    program = page.locator(".as-text[data-level=program]")
+    expect(program).to_contain_text("def strategy(state) -> action:")
+    expect(program.locator(".as-lit")).to_have_count(1)

@@ -160,10 +160,10 @@ def record_exam(scene: Scene, *, progress: ProgressCallback = no_progress) -> Re
     for start in range(0, planned, TOGETHER):
         played.append(_play(scene, seeds[start : start + TOGETHER]))
         done = sum(len(each.actions) for each in played)
-        progress("recording the exam", min(start + TOGETHER, planned), planned)
-        if done >= MOST:
+        full = done >= MOST
+        progress("recording the exam", planned if full else min(start + TOGETHER, planned), planned)
+        if full:
             break
-    progress("recording the exam", planned, planned)
     return _recorded(scene, _Played.joined(played).kept(MOST), seeds, planned)
 
 

@@ -5,36 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agentscope.contracts import ProgressCallback, States, no_progress
-from agentscope.errors import AgentScopeError, BadOption, TextError
+from agentscope.contracts import States
+from agentscope.errors import BadOption, TextError
 from agentscope.measures import spreads
-from agentscope.pipeline.opening import open_agent
-from agentscope.pipeline.running import in_one_thread
 from agentscope.pipeline.watching.asking import Answers
 from agentscope.pipeline.watching.bookmarking import Bookmark, bookmarks_of
 from agentscope.pipeline.watching.filming import board_of
 from agentscope.pipeline.watching.levels import TITLES
-from agentscope.pipeline.watching.recording import (
-    ENDS,
-    FILE,
-    Recording,
-    describe_left_out,
-    record_exam,
-    recording_key,
-    text_choices,
-)
-from agentscope.pipeline.watching.scene import Scene, agent_of_run, open_scene
+from agentscope.pipeline.watching.recording import ENDS, Recording, describe_left_out, text_choices
+from agentscope.pipeline.watching.scene import Scene
 from agentscope.pipeline.watching.stepping import Eye, final_document, state_values, step_documents
 from agentscope.pipeline.watching.trails import Trail, first_divergence, play_trail, replay
 from agentscope.pipeline.watching.values import plain
 from agentscope.pipeline.watching.witnesses import witness_trails
-from agentscope.probes.tables import read_columns
-from agentscope.reports import plain_text, read_report
+from agentscope.reports import plain_text
 
 SCHEMA = "agentscope/watch/1"
 TRACKS = ("network", "text", "other")
@@ -250,53 +238,3 @@ class Watch(Answers):
         raise BadOption(
             f"there is no episode {plain_text(episode)[:40]!r}: there are 0 to {count - 1} and the findings' witnesses."
         )
-
-
-@in_one_thread
-def open_watch(
-    folder: str | Path,
-    agent: str | None = None,
-    *,
-    env_id: str | None = None,
-    vecnormalize: str | None = None,
-    trust: bool = False,
-    concepts: str | None = None,
-    beside: str | None = None,
-    progress: ProgressCallback = no_progress,
-) -> Watch:
-    """Open a run folder, a stranger's or ours; nothing in it is executed.
-
-    Args:
-        agent: a shipped name, a folder with a card, or a zip; by default the agent that the report names.
-        env_id: typed by the user; by default the report's environment.
-        beside: another agent of the same spaces, to be watched on the same seeds.
-    Raises: as `read_report`, `agent_of_run` and `open_scene`.
-    """
-    report = read_report(folder)
-    opened = agent_of_run(report, agent, env_id=env_id, vecnormalize=vecnormalize, trust=trust, concepts=concepts)
-    other = None
-    if beside is not None:
-        other = open_agent(beside, env_id=opened.env_id, env_kwargs=opened.env_kwargs, concepts=concepts)
-    scene = open_scene(opened, report, folder, other=other)
-    return Watch(scene, kept_recording(scene) or record_exam(scene, progress=progress))
-
-
-def kept_recording(scene: Scene) -> Recording | None:
-    """The recording in the run folder; None where there is none that was made with the same agent, seed and text.
-
-    The network is asked once more about the first episode: a recording that it does not keep to is passed over.
-    """
-    if scene.folder is None or not (scene.folder / FILE).is_file():
-        return None
-    try:
-        found = Recording.from_arrays(read_columns(scene.folder / FILE), actions=scene.agent.network.actions)
-        if found.key != recording_key(scene):
-            return None
-        seeds = scene.streams.episode_seeds("exam", scene.budget.exam)[: found.episodes]
-        if not np.array_equal(seeds, found.seeds):
-            return None
-        trail = Watch(scene, found).trail("0")
-    except AgentScopeError:
-        return None
-    chosen = scene.agent.decide(trail.states).actions
-    return found if len(trail) == found.lengths[0] and np.array_equal(chosen, trail.actions) else None

@@ -9,8 +9,9 @@ import pytest
 from agentscope import pipeline, rollouts
 from agentscope.errors import BadCard, BadOption, RefusedFile, RunFolderMismatch, SpaceMismatch
 from agentscope.pipeline.examining import bound_in
+from agentscope.pipeline.watching.entering import kept_recording, open_watch
 from agentscope.pipeline.watching.recording import record_exam
-from agentscope.pipeline.watching.running import FURTHER, Watch, kept_recording, open_watch
+from agentscope.pipeline.watching.running import FURTHER, Watch
 from agentscope.pipeline.watching.scene import agent_of_run, open_scene
 from agentscope.pipeline.watching.trails import play_trail, replay
 from agentscope.pipeline.witnessing import play_states
