@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("tetris", "agreement", "hostile", "probing", "decompiling", "known_where", "known_use")
+NAMES = ("tetris", "agreement", "hostile", "probing", "decompiling", "known_where", "known_use", "viewing")
 
 
 def main(names: list[str]) -> None:

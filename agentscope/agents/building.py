@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -74,8 +74,21 @@ def policy_arguments(spec: PolicySpec, own: Mapping[str, type] | None = None) ->
     return arguments
 
 
-def build_policy(spec: PolicySpec, seed: int, own: Mapping[str, type] | None = None) -> BasePolicy:
-    """A fresh policy with SB3's own initialisation; torch's global random stream is left as it was."""
+class NoOptimiser:
+    """In the place of an optimiser that nobody steps: torch imports its compiler for a real one, over a second long."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float = 0.0) -> None: ...
+
+
+def build_policy(
+    spec: PolicySpec, seed: int, own: Mapping[str, type] | None = None, *, trains: bool = True
+) -> BasePolicy:
+    """A fresh policy with SB3's own initialisation; torch's global random stream is left as it was.
+
+    Args:
+        trains: it gets the optimiser that SB3 gives it.
+    """
+    optimiser: dict[str, Any] = {} if trains else {"optimizer_class": NoOptimiser}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         policy = _POLICIES[spec.algorithm](
@@ -83,6 +96,7 @@ def build_policy(spec: PolicySpec, seed: int, own: Mapping[str, type] | None = N
             gymnasium.spaces.Discrete(spec.actions),
             lambda _: 0.0,
             **policy_arguments(spec, own),
+            **optimiser,
         )
     policy.set_training_mode(False)
     return policy
@@ -97,7 +111,7 @@ def load_policy(
     """
     _check_extractor(spec, tensors, own)
     try:
-        policy = build_policy(replace(spec, ortho_init=False), 0, own)  # its weights are replaced at once
+        policy = build_policy(replace(spec, ortho_init=False), 0, own, trains=False)  # its weights are replaced at once
     except _UNSOUND as error:
         raise _misfit(error) from None
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}

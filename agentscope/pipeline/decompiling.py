@@ -25,10 +25,10 @@ from agentscope.pipeline.points import Point, make_points, observation_bounds
 from agentscope.pipeline.recovering import recover_program
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.records import Budget, StateSet
+from agentscope.reports import POINT_FILES
 from agentscope.rollouts import NetworkPolicy
 
 POINTS = ("close", "small")
-FILES = {"close": ("simplified.zip", "decompiled.py"), "small": ("simplified-small.zip", "decompiled-small.py")}
 CLOSE, CLOSE_CLEAR, SMALL_RETURN = 0.95, 0.99, 0.98  # what the two points have to reach
 SB3_STATES = 10_000  # that SB3 itself is asked about
 NAMED_ON = 3_000  # states on which names are looked for under `quick`
@@ -100,7 +100,7 @@ def _decompiled(
     agent: OpenAgent, point: Point, exam: StateSet, run: Run, *, states: int
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """One point's block of the report, and its files."""
-    zip_name, text_name = FILES[point.name]
+    zip_name, text_name = POINT_FILES[point.name]
     content = zip_bytes(point.network)
     sha256 = hashlib.sha256(content).hexdigest()
     with run.stage(f"comparing with the network ({point.name})"):

@@ -11,12 +11,13 @@ import numpy as np
 from agentscope import decompilation, language, reports, rollouts, verification
 from agentscope.contracts import InspectableEnv, ProgressCallback, no_progress
 from agentscope.errors import RefusedFile, RunFolderMismatch
-from agentscope.pipeline.decompiling import FILES, prove
+from agentscope.pipeline.decompiling import prove
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.points import observation_bounds
 from agentscope.pipeline.recovering import FILE as RECOVERED
 from agentscope.pipeline.running import Run, in_one_thread
 from agentscope.records import QUICK
+from agentscope.reports import POINT_FILES
 from agentscope.rollouts import NetworkPolicy
 
 
@@ -34,7 +35,7 @@ def verify_run(
     """
     report = reports.read_report(folder)
     block = report["decompilation"] or {}
-    points = [name for name in FILES if isinstance(block.get(name), dict)]
+    points = [name for name in POINT_FILES if isinstance(block.get(name), dict)]
     if not points:
         raise RunFolderMismatch(
             f"{reports.plain_text(folder)} holds no decompilation. Make one with `agentscope decompile AGENT`."
@@ -58,7 +59,7 @@ def _run_again(folder: Path, env: InspectableEnv) -> dict[str, Any]:
     text = _read_text(folder / RECOVERED)
     program = language.parse(text, language.vocabulary_of(seeing), language.DECOMPILATION_LIMITS)
     chosen = language.evaluate(program, language.bind_state(seeing), everything.states).actions
-    network = load_network(folder / FILES["close"][0], name="close")
+    network = load_network(folder / POINT_FILES["close"][0], name="close")
     wrong = int((chosen != NetworkPolicy(network, env).actions(everything.states)).sum())
     return {"equal": not wrong, "states": len(everything), "disagreements": wrong}
 
@@ -67,7 +68,7 @@ def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run:
     from agentscope.agents import load_network
     from agentscope.agents.deploying import integers_of
 
-    zip_path, text_path = (folder / file for file in FILES[name])
+    zip_path, text_path = (folder / file for file in POINT_FILES[name])
     content, text = _read(zip_path), _read_text(text_path)
     sha256 = hashlib.sha256(content).hexdigest()
     header = language.read_header(text)

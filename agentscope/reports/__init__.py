@@ -19,7 +19,7 @@ from agentscope.reports.findings import findings_document, read_findings
 from agentscope.reports.gist import write_gist
 from agentscope.reports.markup import View, coloured_lines
 from agentscope.reports.page import report_page
-from agentscope.reports.runs import RunFolder, default_folder, printed, read_report
+from agentscope.reports.runs import POINT_FILES, RunFolder, default_folder, printed, read_report
 from agentscope.reports.sanitising import plain_text, to_plain
 from agentscope.reports.schema import FINDINGS_SCHEMA, SCHEMA
 from agentscope.reports.sections import SECTIONS, section_html
@@ -41,6 +41,7 @@ from agentscope.reports.writing import (
 
 __all__ = [
     "FINDINGS_SCHEMA",
+    "POINT_FILES",
     "SCHEMA",
     "SECTIONS",
     "STYLE",

@@ -21,6 +21,8 @@ from agentscope.reports.sanitising import Json, plain_text, to_plain
 from agentscope.reports.schema import SCHEMA
 
 REPORT_CAP = 64 * 2**20
+# a point's simplified network and its text
+POINT_FILES = {"close": ("simplified.zip", "decompiled.py"), "small": ("simplified-small.zip", "decompiled-small.py")}
 TEXT_CAP = 8 * 2**20  # the language's limit for its longest texts
 
 

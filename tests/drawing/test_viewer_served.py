@@ -16,12 +16,12 @@ def served(visits: Visits, tmp_path: Path) -> Page:
 
 
 def test_steps_are_asked_for_once_in_chunks_and_ahead(served: Page) -> None:
-    for _ in range(30):
+    for _ in range(15):
         served.keyboard.press("ArrowRight")
-    at(served, 30)
+    at(served, 15)
     until(served, "asked.filter((each) => each[0] === 'steps').length === 2")
     assert served.evaluate("asked.filter((each) => each[0] === 'steps')") == [
-        ["steps", "0", 0, 64, "network"], ["steps", "0", 64, 128, "network"],
+        ["steps", "0", 0, 32, "network"], ["steps", "0", 32, 64, "network"],
     ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 // Where documents come from (a local server, or the page itself), and the steps that were read, kept in chunks.
 
-const CHUNK = 64; // steps of one request
+const CHUNK = 32; // steps of one request: few enough that the first board is there at once
 const MOST_CHUNKS = 40; // that are kept; the one that was not looked at for longest goes first
 const NOT_KEPT = "This file does not hold that part; `agentscope view` with the run folder shows all.";
 

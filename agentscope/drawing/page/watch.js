@@ -2,7 +2,7 @@
 
 const TRACK_WORDS = {network: "the network", text: "the text", other: "another agent"};
 const IDLE = 800; // milliseconds without a move before the rest of an episode is read for its marks
-const MOST_SCANNED = 24; // chunks of an episode that are read for its marks alone
+const MOST_SCANNED = 48; // chunks of an episode that are read for its marks alone
 
 class Viewer {
   constructor(root, source, options, run) {

@@ -14,7 +14,6 @@ from agentscope import language
 from agentscope.contracts import States
 from agentscope.errors import AgentScopeError, ContractBroken, TextError
 from agentscope.language.files import read_capped
-from agentscope.pipeline.decompiling import FILES
 from agentscope.pipeline.examining import parse_for
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.readings import (
@@ -25,7 +24,7 @@ from agentscope.pipeline.readings import (
     grounded_readouts,
 )  # fmt: skip
 from agentscope.probes.tables import read_columns
-from agentscope.reports import coloured_lines, plain_text
+from agentscope.reports import POINT_FILES, coloured_lines, plain_text
 from agentscope.reports.watch_section import MOST_COLOURED
 
 Key = Literal["strategy", "grounded", "program"]
@@ -161,10 +160,10 @@ def grounded_level(
 def program_level(agent: OpenAgent, report: Mapping[str, Any], folder: Path | None) -> Level:
     """The decompilation: the program of the close point, else of the small one, as it lies in the run folder."""
     block = report["decompilation"]
-    name = next((name for name in FILES if block and isinstance(block.get(name), Mapping)), None)
+    name = next((name for name in POINT_FILES if block and isinstance(block.get(name), Mapping)), None)
     if name is None or folder is None:
         return Level("program", why=_reason(report, "decompilation", "not decompiled: run `agentscope decompile`"))
-    point, file = block[name], FILES[name][1]
+    point, file = block[name], POINT_FILES[name][1]
     try:
         text = plain_text(read_capped(Path(folder) / file, LONGEST_TEXT).decode("utf-8"), multiline=True)
         header = language.read_header(text)

@@ -14,13 +14,12 @@ from jaxtyping import Float64, Int64
 from agentscope.contracts import Network
 from agentscope.errors import BadOption
 from agentscope.measures import same_class
-from agentscope.pipeline.decompiling import FILES
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.watching.concept_shots import units_of
 from agentscope.pipeline.watching.scene import Scene
 from agentscope.pipeline.watching.shots import Reading, ranked_rows, shots
 from agentscope.records import StateSet
-from agentscope.reports import plain_text, to_plain
+from agentscope.reports import POINT_FILES, plain_text, to_plain
 
 RESAMPLED = 1_000  # states in which a unit is resampled
 OTHER_NETWORK = "functions compute units of a simplified network, which is another network: open its units from there"
@@ -71,7 +70,7 @@ def simplified_network(scene: Scene, point: str) -> Network:
     from agentscope.agents import load_network
 
     block = (scene.report["decompilation"] or {}).get(point)
-    path = None if scene.folder is None else scene.folder / FILES[point][0]
+    path = None if scene.folder is None else scene.folder / POINT_FILES[point][0]
     if not isinstance(block, Mapping) or path is None or not path.is_file():
         raise BadOption(f"the run has no {point} simplified network: `agentscope decompile` makes it.")
     network = load_network(path, name=f"{scene.agent.name} ({point})")
