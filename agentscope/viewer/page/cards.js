@@ -130,7 +130,7 @@ function drawFunction(card) {
     return make("li", {}, linkTo({tab: "program", point: card.point, function: name}, name));
   });
   return [
-    make("h3", {class: row.opaque ? "opaque" : null}, (row.opaque ? "◆ " : "") + card.name),
+    make("h3", {class: row.opaque ? "opaque" : null}, card.name),
     make("p", {}, budget + effect), code, table(["size", ""], sizes),
     ...listed("Calls", calls), ...listed("Units", units),
     ...(row.note ? [make("details", {}, make("summary", {}, "What is known of it"), make("p", {}, row.note))] : []),
