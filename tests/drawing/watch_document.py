@@ -52,7 +52,9 @@ window.served = (embedded, held, asked) => ({
   ...embedded, tracks: undefined,
   async steps(...place) { asked.push(["steps", ...place]); await pause(30); return embedded.steps(...place); },
   async why(episode, step, track) {
-    asked.push(["why", episode, step]); await pause(60); return {...held.why["0/3"], episode, step, searched: step};
+    asked.push(["why", episode, step]); await pause(60);
+    const functions = [{line: 4, text: "unit_2(0..1)", values: [step, step + 1], of: 2}];
+    return {...held.why["0/3"], episode, step, searched: step, functions};
   },
   async place(episode, step, track, edits) {
     asked.push(["place", episode, step, JSON.stringify(edits)]);

@@ -22,6 +22,14 @@ class Levels {
       if (text.level.key === key) text.show(said, step);
     }
   }
+
+  // Values that come after the step, or null where a new step has none so far.
+  fillLate(key, values) {
+    const text = this.texts.find((each) => each.level.key === key);
+    if (!text) return;
+    text.late = values ?? [];
+    if (values?.length && !text.element.hidden && text.box) text.fillValues(values);
+  }
 }
 
 class LevelText {
@@ -30,6 +38,7 @@ class LevelText {
     this.lines = [];
     this.lit = null;
     this.filled = [];
+    this.late = [];
     this.element = make("div", {className: "as-text", hidden: true, data: {level: level.key}});
   }
 
@@ -93,11 +102,14 @@ class LevelText {
     if (!this.element.hasChildNodes()) this.build();
     if (!this.box) return;
     this.light(said?.line ?? null);
+    this.fillValues(said?.values?.length ? said.values : step ? this.late : []);
+  }
+
+  fillValues(values) {
     for (const chips of this.filled) chips.replaceChildren();
     this.filled = [];
-    const values = said?.values ?? [];
     this.fillChips(values);
-    this.fillList(values, said, step);
+    this.fillList(values);
   }
 
   light(number) {
@@ -130,11 +142,10 @@ class LevelText {
     }
   }
 
-  fillList(values, said, step) {
+  fillList(values) {
     const shown = [...valuesByCall(values).values()];
     this.summary.hidden = !shown.length;
     this.list.replaceChildren(...shown.map(({text, words}) =>
       make("div", {}, make("dt", {textContent: text}), make("dd", {textContent: words}))));
-    if (step && !said) this.summary.hidden = true;
   }
 }

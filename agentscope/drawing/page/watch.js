@@ -19,7 +19,7 @@ class Viewer {
     this.second = new Board("");
     this.scores = new Scores(run.actions);
     this.levels = new Levels(run, (level) => this.goTo({level}));
-    this.why = new Why(source, run.actions);
+    this.why = new Why(source, run.actions, (found) => this.levels.fillLate("program", found.functions));
     this.bookmarks = new Bookmarks(run, (mark) => this.visit(mark));
     this.head = new Head(this);
     this.alert = make("p", {className: "as-alert", role: "alert", hidden: true});
@@ -162,11 +162,13 @@ class Viewer {
       this.why.show(null);
     } else {
       const said = found.levels?.[level?.key] ?? null;
+      const place = {episode, step, track};
+      const other = !sameStep(this.explained, place) || this.explained.track !== track;
+      if (other) this.levels.fillLate("program", null); // before the text is shown: they were another step's
       this.board.show(found, verdictOf(found, said, this.run.actions, level?.why));
       this.scores.show(found, said);
       this.levels.show(this.state.level, said, found);
-      const place = {episode, step, track};
-      if (!sameStep(this.explained, place) || this.explained.track !== track) this.why.show(place);
+      if (other) this.why.show(place);
       this.explained = place;
       this.trails.prefetch(this.state, step, this.length());
     }

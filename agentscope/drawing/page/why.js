@@ -3,9 +3,10 @@
 const PATIENCE = 200; // milliseconds on one step before its reasons are asked for
 
 class Why {
-  constructor(source, actions) {
+  constructor(source, actions, arrived) {
     this.source = source;
     this.actions = actions;
+    this.arrived = arrived; // is told what has come, since other panels show a part of it
     this.timer = null;
     this.asking = null;
     this.note = make("p", {className: "as-note", aria: {live: "polite"}});
@@ -42,6 +43,7 @@ class Why {
   }
 
   fill(found) {
+    this.arrived(found);
     const reasons = found.why ?? {};
     const flips = found.flips ?? {};
     write(this.note, typeof found.searched === "number" ? `${count(found.searched, "single change")} searched.` : "");

@@ -15,6 +15,7 @@ from agentscope.errors import TextError
 from agentscope.measures import same_class
 from agentscope.pipeline.watching.afterstates import afterstates
 from agentscope.pipeline.watching.picturing import pictures_of
+from agentscope.pipeline.watching.program_values import program_values
 from agentscope.pipeline.watching.scene import Scene
 from agentscope.records import Decisions
 from agentscope.reports import plain_text
@@ -47,16 +48,21 @@ def why_document(scene: Scene, state: States) -> dict[str, Any]:
 
     Args:
         state: one state, as an array of length 1.
-    Returns: searched, legal_only, flips, toward, afterstates and why; whoever knows them adds episode, step and track.
+    Returns: searched, legal_only, flips, toward, afterstates, functions (values of the decompiled program's) and why;
+        whoever knows them adds episode, step and track.
     """
     found = nearest_changes(scene, state)
     shown, reasons = afterstates(scene, state)
+    functions, missing = program_values(scene.level("program"), state)
+    if missing is not None:
+        reasons = {**reasons, "functions": missing}
     return {
         "searched": found.searched,
         "legal_only": found.legal_only,
         "flips": {"network": found.network, "strategy": found.strategy},
         "toward": found.toward,
         "afterstates": shown,
+        "functions": functions,
         "why": {**found.why, **reasons},
     }
 
