@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agentscope.cli_audit import audit
+from agentscope.cli_decompile import decompile
 from agentscope.cli_options import (
     AGENT_HELP,
     agent_options,
-    agent_options_optional,
     command_line,
+    open_run,
     print_options,
     run_options,
 )
 from agentscope.cli_session import ErrorsInOneLine, Session, environment_arguments, read_program
 from agentscope.cli_view import view
-
-if TYPE_CHECKING:
-    from agentscope.pipeline import OpenAgent
-    from agentscope.records import Budget
-    from agentscope.reports import RunFolder
 
 
 @click.group(cls=ErrorsInOneLine, context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,6 +34,7 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(audit)
+main.add_command(decompile)
 main.add_command(view)
 
 
@@ -91,7 +88,7 @@ def check(session: Session, file: str, *, as_json: bool, quiet: bool) -> None:
     from agentscope import pipeline
 
     session.use(as_json=as_json, quiet=quiet)
-    _print_document(session, pipeline.check_file(file), title=Path(file).name)
+    session.show_document(pipeline.check_file(file), title=Path(file).name)
 
 
 @main.command(help=f"Run the whole pipeline: gist, strategy, fidelity; write the run folder.\n\n{AGENT_HELP}")
@@ -103,7 +100,7 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
     from agentscope import pipeline, reports
 
     session: Session = context.obj.use(as_json=as_json, quiet=quiet)
-    opened, folder, budget = _open(session, options)
+    opened, folder, budget = open_run(session, options)
     earlier = folder.report
     with session.watch() as progress:
         inspection = pipeline.inspect_agent(opened, budget, seed=seed, progress=progress)
@@ -137,10 +134,10 @@ def probe(
     from agentscope import pipeline, reports
 
     session: Session = context.obj.use(as_json=as_json, quiet=quiet)
-    opened, folder, budget = _open(session, options)
+    opened, folder, budget = open_run(session, options)
     with session.watch() as progress:
         block = pipeline.probe_agent(opened, concept_names, budget, seed=seed, progress=progress)
-    start = _start(context, opened, seed=seed, budget=budget)
+    start = pipeline.start_report(opened, command=command_line(context), seed=seed, budget=budget.name)
     pictures, files = block.get("pictures", ()), block.get("files", {})
     report = reports.write_primitives(folder, start, block["primitives"], pictures=pictures, files=files)
     folder.append_log([command_line(context), *session.log])
@@ -177,10 +174,12 @@ def compare(
 
     session: Session = context.obj.use(as_json=as_json, quiet=quiet)
     text = read_program(strategy)
-    opened, folder, budget = _open(session, options)
+    opened, folder, budget = open_run(session, options)
     with session.watch() as progress:
         comparison = pipeline.compare_agent(opened, text, Path(strategy).name, budget, seed=seed, progress=progress)
-    report = reports.write_comparison(folder, _start(context, opened, seed=seed, budget=budget), comparison)
+    report = reports.write_comparison(
+        folder, pipeline.start_report(opened, command=command_line(context), seed=seed, budget=budget.name), comparison
+    )
     folder.append_log([command_line(context), *session.log])
     document = reports.compare_document(report, comparison)
     if as_json:
@@ -193,86 +192,6 @@ def compare(
     if fail_below is not None and (reached is None or reached.agreement < fail_below):
         found = "was not measured" if reached is None else f"is {reached.agreement:.4f}"
         session.say(f"bar missed: agreement on the network's states {found}, asked was {fail_below}")
-        context.exit(1)
-
-
-@main.command(
-    help="Print the network as an exact program of whole numbers: simplify it, write its text, prove the two equal.\n\n"
-    f"{AGENT_HELP}\n\nWith --verify RUN a run folder's text is proved again, and no AGENT is named."
-)
-@agent_options_optional
-@click.option(
-    "--verify",
-    type=click.Path(file_okay=False),
-    metavar="RUN",
-    help="Prove again what a run folder says, from its zip and its text alone.",
-)
-@click.option(
-    "--point",
-    "points",
-    type=click.Choice(["close", "small"]),
-    multiple=True,
-    help="Which simplified network; may be repeated  [default: both]",
-)
-@click.option("--fresh", is_flag=True, help="Teach anew, although simplified networks lie beside the agent.")
-@click.option(
-    "--states",
-    type=click.IntRange(1, 10_000_000),
-    default=100_000,
-    show_default=True,
-    help="On how many different states equality is proved, where they cannot be listed.",
-)
-@run_options
-@print_options
-@click.pass_context
-def decompile(
-    context: click.Context,
-    /,
-    *,
-    verify: str | None,
-    points: tuple[str, ...],
-    fresh: bool,
-    states: int,
-    seed: int,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
-    from agentscope import pipeline, reports
-
-    session: Session = context.obj.use(as_json=as_json, quiet=quiet)
-    if (options["agent"] is None) == (verify is None):
-        raise click.UsageError("name an AGENT, or a run folder with --verify RUN")
-    if verify is not None:
-        with session.watch() as progress:
-            document = pipeline.verify_run(verify, states=states, seed=seed, progress=progress)
-        _print_document(session, document, title="proved again")
-        context.exit(0 if document["equal"] else 1)
-    opened, folder, budget = _open(session, options)
-    with session.watch() as progress:
-        found = pipeline.decompile_agent(
-            opened,
-            budget,
-            points=points or ("close", "small"),
-            fresh=fresh,
-            states=states,
-            seed=seed,
-            progress=progress,
-        )
-    report = reports.write_decompilation(
-        folder, _start(context, opened, seed=seed, budget=budget), found.block, found.files, found.timings
-    )
-    pipeline.refresh_watch(folder, opened)
-    folder.append_log([command_line(context), *session.log])
-    if as_json:
-        session.print_json(reports.decompile_document(report))
-    else:
-        from agentscope.reports.decompiled import decompilation_view
-
-        session.show(*decompilation_view(report["decompilation"]))
-        session.say(f"written: {folder.path} ({', '.join(['report.html', 'report.json', *found.files])})")
-    if not found.equal:
-        session.say("not equal: text and simplified network differ, see the table of the proof")
         context.exit(1)
 
 
@@ -290,44 +209,11 @@ def explain(
     from agentscope import pipeline
 
     session.use(as_json=as_json, quiet=quiet)
-    opened, folder, _ = _open(session, options)
+    opened, folder, _ = open_run(session, options)
     text = folder.read_strategy()
     used = folder.run_seed() if seed is None else seed
     document = pipeline.explain_step(opened, text, episode, step, seed=used)
-    _print_document(session, document, title="why this action")
-
-
-def _open(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFolder, Budget]:
-    """The agent and its run folder; a folder of another agent is refused before any work is done."""
-    from agentscope import pipeline, reports
-    from agentscope.records import BUDGETS
-
-    opened = pipeline.open_agent(
-        options["agent"],
-        env_id=options["env_id"],
-        env_kwargs=environment_arguments(options["env_kwargs"]),
-        vecnormalize=options["vecnormalize"],
-        trust=options["trust"],
-        concepts=options["concepts"],
-        labels=options.get("labels"),
-    )
-    sha256 = opened.network.sha256
-    folder = reports.RunFolder(options["out"] or reports.default_folder(opened.name, sha256), sha256=sha256)
-    session.folder = folder.path
-    return opened, folder, BUDGETS[options.get("budget_name", "quick")]
-
-
-def _start(context: click.Context, opened: OpenAgent, *, seed: int, budget: Budget) -> dict[str, Any]:
-    """The report that a verb starts from where the folder has none yet."""
-    from agentscope import reports
-
-    run = reports.run_record(command_line(context), seed=seed, budget=budget.name)
-    agent = reports.agent_record(opened.network, name=opened.name)
-    environment = reports.environment_record(
-        opened.env, env_id=opened.env_id, env_kwargs=opened.env_kwargs or {},
-        concepts_file=getattr(opened, "own_concepts", None),
-    )  # fmt: skip
-    return reports.empty_report(run, agent, environment)
+    session.show_document(document, title="why this action")
 
 
 def _print_rows(session: Session, title: str, rows: list[dict[str, Any]]) -> None:
@@ -340,13 +226,3 @@ def _print_rows(session: Session, title: str, rows: list[dict[str, Any]]) -> Non
         session.show(records_table(title, rows))
     else:
         session.say(f"no {title}")
-
-
-def _print_document(session: Session, document: dict[str, Any], *, title: str) -> None:
-    """A verb's own document as JSON or as a view."""
-    if session.as_json:
-        session.print_json(document)
-    else:
-        from agentscope.reports.terminal import document_view
-
-        session.show(document_view(document, title=title))

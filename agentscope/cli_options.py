@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from agentscope.cli_session import Session, environment_arguments
+
+if TYPE_CHECKING:
+    from agentscope.pipeline import OpenAgent
+    from agentscope.records import Budget
+    from agentscope.reports import RunFolder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 AGENT_HELP = "AGENT is a shipped name (see `agentscope agents`), a folder with card.toml, or an SB3 zip with --env."
@@ -59,3 +66,23 @@ def command_line(context: click.Context) -> str:
             flag = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
             words += flag if item is True else [*flag, shown]
     return " ".join(words)
+
+
+def open_run(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFolder, Budget]:
+    """The agent and its run folder; a folder of another agent is refused before any work is done."""
+    from agentscope import pipeline, reports
+    from agentscope.records import BUDGETS
+
+    opened = pipeline.open_agent(
+        options["agent"],
+        env_id=options["env_id"],
+        env_kwargs=environment_arguments(options["env_kwargs"]),
+        vecnormalize=options["vecnormalize"],
+        trust=options["trust"],
+        concepts=options["concepts"],
+        labels=options.get("labels"),
+    )
+    sha256 = opened.network.sha256
+    folder = reports.RunFolder(options["out"] or reports.default_folder(opened.name, sha256), sha256=sha256)
+    session.folder = folder.path
+    return opened, folder, BUDGETS[options.get("budget_name", "quick")]

@@ -55,6 +55,15 @@ class Session:
 
         click.echo(printed(to_plain(document, "document", {})), nl=False)
 
+    def show_document(self, document: dict[str, Any], *, title: str) -> None:
+        """A verb's own document as JSON or as a view."""
+        if self.as_json:
+            self.print_json(document)
+        else:
+            from agentscope.reports.terminal import document_view
+
+            self.show(document_view(document, title=title))
+
     def say(self, line: str) -> None:
         """One line on standard error."""
         click.echo(one_line(line), err=True)

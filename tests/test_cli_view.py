@@ -17,7 +17,8 @@ from agentscope.viewer import app, serving
 from tests.viewer.fake_watch import FakeWatch
 
 SERVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 from flask import Flask
 from agentscope.viewer import serving
 server = Flask("toy")
@@ -176,4 +177,5 @@ def test_the_server_answers_quietly_and_ends_with_ctrl_c():
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
+        process.communicate()
     assert (process.returncode, out, err) == (0, "ended\n", "")

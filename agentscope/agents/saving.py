@@ -110,7 +110,7 @@ def _space_blob(space: gymnasium.Space[Any]) -> dict[str, Any]:
 
 
 def _data(spec: PolicySpec, model: Any) -> dict[str, Any]:
-    policy_class = type(build_policy(spec, 0))
+    policy_class = type(build_policy(spec, 0, trains=False))
     arguments = policy_arguments(spec)
     text = {key: value if _is_json(value) else str(value) for key, value in arguments.items()}
     data: dict[str, Any] = {

@@ -63,7 +63,7 @@ def untrained_twins(network: SB3Network, count: int, seed: int) -> list[SB3Netwo
         replace(
             network,
             name=f"{network.name}-untrained-{index}",
-            policy=build_policy(network.spec, int(value), own),
+            policy=build_policy(network.spec, int(value), own, trains=False),
             notices=(),
             patches=(),
         )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agentscope.pipeline.surveying import audit_order as audit_order
     from agentscope.pipeline.surveying import audit_orders as audit_orders
     from agentscope.pipeline.surveying import replay_findings as replay_findings
+    from agentscope.pipeline.surveying import start_report as start_report
     from agentscope.pipeline.watching.entering import open_watch as open_watch
     from agentscope.pipeline.watching.entering import refresh_watch as refresh_watch
     from agentscope.pipeline.watching.running import Watch as Watch
@@ -57,6 +58,7 @@ _HOMES = {
     "audit_order": "surveying",
     "audit_orders": "surveying",
     "replay_findings": "surveying",
+    "start_report": "surveying",
     "Watch": "watching.running",
     "open_watch": "watching.entering",
     "refresh_watch": "watching.entering",
