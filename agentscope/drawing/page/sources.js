@@ -104,12 +104,13 @@ class Trails {
     return chunk;
   }
 
-  // What lies ahead in the direction of travel is asked for before it is needed.
+  // What comes next is asked for before it is needed, what came before once it is near.
   prefetch(place, step, length) {
     const number = Math.floor(step / CHUNK);
-    const within = step % CHUNK;
-    const ahead = within >= CHUNK / 3 ? number + 1 : within < CHUNK / 4 ? number - 1 : number;
-    if (ahead >= 0 && ahead * CHUNK < length) this.load(place, ahead).catch(() => null);
+    const wanted = step % CHUNK < CHUNK / 3 ? [number + 1, number - 1] : [number + 1];
+    for (const each of wanted) {
+      if (each >= 0 && each * CHUNK < length) this.load(place, each).catch(() => null);
+    }
   }
 
   marksOf({episode, track}) {
