@@ -116,6 +116,7 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
 
         session.show(report_view(report))
         session.say(f"written: {folder.path} (report.html, report.json, strategy.py and more)")
+        session.say(f"step through it: agentscope view {folder.path}")
 
 
 @main.command(

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 ROOT = "strategy"
 MOST = 2_000  # functions that are drawn; the folds of the section hold all
 DEPTH = 4  # levels that are shown at once: a phone has room for no more, and a click goes deeper
-LEAF = 28  # pixels of a function that calls nothing: two lines of its label
+LEAF = 28  # pixels of a function that calls nothing: its label, and a finger
 MARK = "◆"  # of what is OPAQUE, beside its colour
 
 
@@ -80,7 +80,7 @@ def _key(colours: Mapping[str, str]) -> dict[str, Any]:
 def _label(row: Row) -> str:
     effect = number(row.get("effect"))
     mark = f"{MARK} " if row["opaque"] else ""
-    return mark + plain(row["name"]) + ("" if effect is None else f"<br>{effect:.2f}")
+    return mark + plain(row["name"]) + ("" if effect is None else f"  {effect:.2f}")
 
 
 def _told(row: Row) -> str:
