@@ -43,7 +43,7 @@ class Picture:
 
 PICTURES = (
     Picture("watch", "tetris-dqn", "?tab=watch&episode=0&step=120"),
-    Picture("beside", "keydoor-ppo", "?tab=watch&episode=1&step=4&beside=text"),
+    Picture("beside", "keydoor-ppo", "?tab=watch&episode=1&step=7&beside=text"),
     Picture("primitives", "keydoor-ppo", "?tab=primitives&concept=cell_ahead&unit=hidden_1%5B39%5D"),
     Picture("program", "keydoor-ppo", "?tab=program"),
     Picture("function", "tetris-dqn", "?tab=program&point=small&function=score_turn3"),
@@ -51,7 +51,7 @@ PICTURES = (
     Picture("frontier", "tetris-dqn", "?tab=frontier"),
     Picture("fidelity", "keydoor-ppo", "?tab=fidelity"),
     Picture("try", "tetris-dqn", "?tab=try&episode=0&step=120"),
-    Picture("phone", "keydoor-ppo", "?tab=watch&episode=1&step=4", 390, 844),
+    Picture("phone", "keydoor-ppo", "?tab=watch&episode=1&step=7", 390, 844),
 )
 
 

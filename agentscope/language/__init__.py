@@ -37,6 +37,7 @@ from agentscope.language.sizing import calls_by_place as calls_by_place
 from agentscope.language.sizing import expression_bits as expression_bits
 from agentscope.language.sizing import measure_size as measure_size
 from agentscope.language.tracing import TracedCall as TracedCall
+from agentscope.language.tracing import TracedReturn as TracedReturn
 from agentscope.language.tree import Expression as Expression
 from agentscope.language.tree import Program as Program
 from agentscope.language.tree import Tabulation as Tabulation

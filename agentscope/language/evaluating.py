@@ -14,7 +14,7 @@ from agentscope.language import tree
 from agentscope.language.batches import Batch, chunk_states
 from agentscope.language.binding import Binding
 from agentscope.language.running import DTYPES, Run
-from agentscope.language.tracing import Recorder, TracedCall, joined
+from agentscope.language.tracing import Recorder, TracedCall, TracedReturn, joined, joined_returns
 from agentscope.language.vocabulary import Vocabulary
 
 
@@ -27,12 +27,14 @@ class Evaluation:
         lines: line, in the canonical print, of the strategy's return that decided.
         illegal: states in which the environment forbids that action (never among the choices of argmax).
         values: with trace=True, the primitives called, in the order of evaluation.
+        returns: with trace=True, where helpers returned that were called once for a state.
     """
 
     actions: Int64[np.ndarray, "states"]
     lines: Int32[np.ndarray, "states"]
     illegal: Bool[np.ndarray, "states"]
     values: tuple[TracedCall, ...] = ()
+    returns: tuple[TracedReturn, ...] = ()
 
 
 def evaluate(
@@ -76,7 +78,8 @@ def evaluate(
             recorders.append(recorder)
         chunk.release()
         start += len(chunk)
-    return Evaluation(actions, lines, illegal, joined(recorders, [len(chunk) for chunk in batch.chunks]))
+    sizes = [len(chunk) for chunk in batch.chunks]
+    return Evaluation(actions, lines, illegal, joined(recorders, sizes), joined_returns(recorders, sizes))
 
 
 def evaluate_functions(

@@ -196,6 +196,8 @@ class Run(Lanes):
             value = self.within(value.astype(np.int64), self.program.vocabulary.actions, mask, node.value)
             line = np.int32(self.program.return_lines[node.number])
             frame.lines = np.asarray(line if frame.lines is None else np.where(mask, line, frame.lines))
+        elif self.recorder is not None:
+            self.recorder.returned(node.line, mask, len(self.chunk))
         frame.result = _written(mask, value, frame.result)
 
 

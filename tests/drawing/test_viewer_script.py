@@ -77,6 +77,7 @@ def test_the_deciding_line_and_the_values_follow(page: Page) -> None:
     for step, line in ((0, "3"), (1, "4"), (2, "3")):
         page.locator(".as-slider").fill(str(step))
         expect(lit).to_have_attribute("data-line", line)
+        expect(page.locator("[data-level=strategy] .as-through")).to_have_count(step % 2)  # where a helper returned
         expect(page.locator("[data-level=strategy] [data-line='2'] .as-chip")).to_have_text(str(step))
         expect(page.locator("[data-level=strategy] .as-values dd").first).to_have_text(str(step))
     expect(page.locator("[data-level=strategy] [data-line='4'] .as-chip")).to_have_text("▲ text 1 · ● network 2")

@@ -100,7 +100,7 @@ def step_document(step: int, *, differs: bool = False) -> Document:
         {"line": 4, "text": "after(a, holes)", "at_text": 1, "at_network": 2},
     ]
     strategy = {"action": said, "same": not differs, "regret": 1.25 if differs else 0.0, "line": line,
-                "values": values, "scores": None}  # fmt: skip
+                "through": [1] if step % 2 else [], "values": values, "scores": None}  # fmt: skip
     return {
         "step": step, "picture": picture(step), "alt": f"step {step}", "action": action, "reward": 0.5,
         "return": step / 2, "value": 1.5, "value_of": "critic", "scores": scores,

@@ -207,6 +207,22 @@ def test_the_trace_names_the_helper_call_and_the_round_of_a_loop(vocabulary, bin
     assert found.actions.tolist() == (states[:5]["heights"] > 4).sum(axis=1).tolist()
 
 
+def test_the_trace_names_where_helpers_returned(vocabulary, binding, states, monkeypatch):
+    text = "def side(h):\n    if h > 4:\n        return 1\n    return 2\n" + START
+    text += "    if side(height(west)) == 2:\n        return side(height(east))\n    return 0\n"
+    monkeypatch.setattr(batches, "CHUNK_STATES", 7)
+    monkeypatch.setattr(evaluating, "chunk_states", lambda _: 7)
+    found = evaluate(parse(text, vocabulary), binding, states, trace=True)
+    west, east = states["heights"][:, 0], states["heights"][:, -1]
+    masks = {(each.called_from, each.line): each.mask for each in found.returns}
+    assert set(masks) == {((6,), 3), ((6,), 4), ((7,), 3), ((7,), 4)}
+    assert (masks[(6,), 3] == (west > 4)).all() and (masks[(6,), 4] == (west <= 4)).all()
+    assert (masks[(7,), 3] == ((west <= 4) & (east > 4))).all() and (
+        masks[(7,), 4] == ((west <= 4) & (east <= 4))
+    ).all()
+    assert evaluate(parse(text, vocabulary), binding, states).returns == ()
+
+
 def test_tables_and_tuples_are_looked_up(vocabulary, binding, env):
     text = "ROWS = ((1, 2, 3), (4, 5, 6))\nMIXED = (2, 0.5, -1)\nDEEP = (((0, 1), (2, 3)), ((4, 5), (6, 7)))\n" + START
     text += (

@@ -101,7 +101,7 @@ class LevelText {
   show(said, step) {
     if (!this.element.hasChildNodes()) this.build();
     if (!this.box) return;
-    this.light(said?.line ?? null);
+    this.light(said?.line ?? null, said?.through ?? []);
     this.fillValues(said?.values?.length ? said.values : step ? this.late : []);
   }
 
@@ -112,7 +112,10 @@ class LevelText {
     this.fillList(values);
   }
 
-  light(number) {
+  light(number, through) {
+    for (const line of this.through ?? []) line.classList.remove("as-through");
+    this.through = through.map((each) => this.lines[each - 1]?.element).filter(Boolean);
+    for (const line of this.through) line.classList.add("as-through"); // helpers that returned what is returned
     this.lit?.classList.remove("as-lit");
     this.lit?.removeAttribute("aria-current");
     this.lit = number === null ? null : this.lines[number - 1]?.element ?? null;

@@ -18,7 +18,7 @@ from agentscope.pipeline.watching.filming import film
 from agentscope.pipeline.watching.levels import Key, Level
 from agentscope.pipeline.watching.recording import gaps
 from agentscope.pipeline.watching.trails import Trail
-from agentscope.pipeline.watching.values import plain, plain_row, value_rows
+from agentscope.pipeline.watching.values import lines_through, plain, plain_row, value_rows
 from agentscope.records import Decisions
 
 TRACED: tuple[Key, ...] = ("strategy", "grounded")  # a program's functions are no primitives: nothing to trace
@@ -94,7 +94,7 @@ def level_steps(eye: Eye, level: Level, states: States, made: Decisions) -> list
     return [
         {
             "action": int(found.actions[at]), "same": bool(same[at]), "regret": plain(regret[at]),
-            "line": int(found.lines[at]),
+            "line": int(found.lines[at]), "through": lines_through(found, at),
             "values": value_rows(found, at, vocabulary, int(made.actions[at])),
             "scores": None if ranked is None else plain_row(ranked[at]),
         }

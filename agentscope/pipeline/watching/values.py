@@ -34,6 +34,12 @@ def plain_row(values: Sequence[Any] | np.ndarray) -> list[Any]:
     return [plain(value) for value in values]
 
 
+def lines_through(found: language.Evaluation, row: int) -> list[int]:
+    """Lines of helpers that returned what the deciding line returned in one state, e.g. of `return approach(...)`."""
+    line = int(found.lines[row])
+    return sorted({each.line for each in found.returns if each.mask[row] and each.called_from[0] >= line})
+
+
 def value_rows(
     found: language.Evaluation, row: int, vocabulary: language.Vocabulary, network_action: int
 ) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ from agentscope import pipeline
 from agentscope.pipeline.watching.filming import board_of, film
 from agentscope.pipeline.watching.recording import record_exam
 from agentscope.pipeline.watching.running import Watch
-from agentscope.pipeline.watching.values import MOST_LANES, plain
+from agentscope.pipeline.watching.values import MOST_LANES, lines_through, plain
 from agentscope.records import Budget
-from tests.pipeline.watching.scenes import compiled, scene_of
+from tests.pipeline.watching.scenes import compiled, scene_of, states_of
 
 TINY = Budget("tiny", 4, 4, 100, 100, 1, 10, 1, 30)
 RANKING = "def strategy(state) -> action:\n    return argmax(actions, key=lambda a: 10 * lines(a) - after(a, holes))\n"
@@ -167,3 +167,15 @@ def test_bars_have_the_scale_of_the_whole_trail():
 )  # fmt: skip
 def test_numbers_have_six_digits_and_none_that_json_lacks(value, shown):
     assert plain(value) == shown and type(plain(value)) is type(shown)
+
+
+def test_a_line_that_calls_a_helper_names_where_the_helper_returned():
+    agent, _ = compiled("keydoor-dqn-relu-l0")
+    text = "def side(k):\n    if k > 4:\n        return turn_left\n    return turn_right\n\n"
+    text += "def strategy(state) -> action:\n    if row() > 2:\n        return side(column())\n    return forward\n"
+    scene = scene_of(agent, text)
+    states = np.concatenate(states_of(agent, 12))
+    found = scene.level("strategy").evaluate(states, trace=True)
+    expected = [[3 if state["column"] > 4 else 4] if state["row"] > 2 else [] for state in states]
+    assert [lines_through(found, at) for at in range(len(states))] == expected
+    assert [] in expected and any(expected)
