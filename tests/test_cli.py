@@ -15,6 +15,8 @@ import agentscope
 from agentscope.cli import main
 from agentscope.cli_session import environment_arguments
 from agentscope.errors import BadOption, RefusedFile, UnknownAgent
+from agentscope.pipeline.opening import OpenAgent
+from agentscope.pipeline.surveying import start_report
 from agentscope.records import (
     Agreement,
     Comparison,
@@ -31,7 +33,11 @@ TEXT = "def strategy(state) -> action:\n    return angle() > 0\n"
 
 
 class ToyEnv:
+    """Has what the contract asks for by name; no verb here looks inside."""
+
     concepts = ()
+    id = kwargs = state_dtype = observation_space = action_space = action_names = axes = None
+    reset = observe = step = staticmethod(lambda *given: None)
 
 
 @dataclasses.dataclass
@@ -78,14 +84,7 @@ def pipeline(monkeypatch, tmp_path):
     def open_agent(text, *, env_id=None, env_kwargs=None, vecnormalize=None, trust=False, concepts=None, labels=None):
         if text == "tetris-dnq":
             raise UnknownAgent("There is no agent tetris-dnq. Did you mean tetris-dqn?")
-        return types.SimpleNamespace(
-            name="toy",
-            network=ToyNetwork(),
-            env=ToyEnv(),
-            card=None,
-            env_id=env_id or "toys:Toy-v0",
-            env_kwargs=env_kwargs or {},
-        )
+        return OpenAgent("toy", ToyNetwork(), ToyEnv(), None, env_id or "toys:Toy-v0", env_kwargs or {})
 
     fake = types.SimpleNamespace(
         open_agent=open_agent,
@@ -100,6 +99,7 @@ def pipeline(monkeypatch, tmp_path):
             "seed": seed,
             "text": text,
         },
+        start_report=start_report,
         list_agents=lambda family: [{"name": "toy\x1b[31m", "environment": "toys:[red]Toy", "family": family or "F0"}],
         family_titles=lambda: {"F0": "toys"},
         list_environments=lambda: [],

@@ -241,7 +241,7 @@ def test_every_tab_fits_its_width(visits, known_page, width):
         expect(page.locator(f"#panel-{tab}")).to_be_visible()
         page.wait_for_load_state("networkidle")
         until(page, f"document.documentElement.scrollWidth <= {width}")  # plots take their width after they are drawn
-        assert len((page.locator(f"#panel-{tab}").text_content() or "").strip()) > 40, tab
+        until(page, f"document.getElementById('panel-{tab}').textContent.trim().length > 40")
 
 
 def test_a_concept_leads_to_its_units_and_a_function_to_its_text(visits, known_page):
