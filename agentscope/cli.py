@@ -15,6 +15,7 @@ from agentscope.cli_options import (
     command_line,
     open_run,
     print_options,
+    refresh_episodes,
     run_options,
 )
 from agentscope.cli_session import ErrorsInOneLine, Session, environment_arguments, read_program
@@ -107,7 +108,7 @@ def inspect(context: click.Context, /, *, seed: int, as_json: bool, quiet: bool,
     report = reports.build_report(inspection, command=command_line(context))
     report = reports.write_inspection(folder, report, inspection)
     if earlier is not None and (earlier["audit"] or earlier["decompilation"]):
-        pipeline.refresh_watch(folder, opened)
+        refresh_episodes(session, folder, opened)
     folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(report)

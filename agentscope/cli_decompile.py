@@ -12,6 +12,7 @@ from agentscope.cli_options import (
     command_line,
     open_run,
     print_options,
+    refresh_episodes,
     run_options,
 )
 from agentscope.cli_session import Session
@@ -87,7 +88,7 @@ def decompile(
         found.files,
         found.timings,
     )
-    pipeline.refresh_watch(folder, opened)
+    refresh_episodes(session, folder, opened)
     folder.append_log([command_line(context), *session.log])
     if as_json:
         session.print_json(reports.decompile_document(report))

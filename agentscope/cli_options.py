@@ -68,6 +68,15 @@ def command_line(context: click.Context) -> str:
     return " ".join(words)
 
 
+def refresh_episodes(session: Session, folder: RunFolder, opened: OpenAgent) -> None:
+    """What the report carries to be watched, made anew after a verb; where that fails, it stays, and why is said."""
+    from agentscope import pipeline
+
+    why = pipeline.refresh_watch(folder, opened)
+    if why is not None:
+        session.say(f"the episodes in report.html stay as they were: {why}")
+
+
 def open_run(session: Session, options: dict[str, Any]) -> tuple[OpenAgent, RunFolder, Budget]:
     """The agent and its run folder; a folder of another agent is refused before any work is done."""
     from agentscope import pipeline, reports

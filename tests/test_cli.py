@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 import agentscope
 from agentscope.cli import main
-from agentscope.cli_session import environment_arguments
+from agentscope.cli_options import refresh_episodes
+from agentscope.cli_session import Session, environment_arguments
 from agentscope.errors import BadOption, RefusedFile, UnknownAgent
 from agentscope.pipeline.opening import OpenAgent
 from agentscope.pipeline.surveying import start_report
@@ -367,3 +368,13 @@ def test_help_imports_none_of_the_heavy_packages():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert lines(done.stdout)[-1] == "loaded: []"
+
+
+def test_a_verb_says_why_the_report_s_episodes_stay_as_they_were(monkeypatch, capsys):
+    for why, told in (
+        ("of another run", "the episodes in report.html stay as they were: of another run\n"),
+        (None, ""),
+    ):
+        monkeypatch.setattr("agentscope.pipeline.refresh_watch", lambda folder, opened, why=why: why, raising=False)
+        refresh_episodes(Session(), None, None)
+        assert tuple(capsys.readouterr()) == ("", told)

@@ -84,9 +84,7 @@ def _proved_again(folder: Path, name: str, point: dict[str, Any], env: Any, run:
     integers = integers_of(network)
     ranges = decompilation.refuse_inexact(integers, *observation_bounds(agent))
     program = language.parse(text, language.vocabulary_of(language.with_cells(env)), language.DECOMPILATION_LIMITS)
-    said_of_text = point.get("program")
-    rows_of_parts = said_of_text.get("functions") if isinstance(said_of_text, dict) else None
-    parts = decompilation.parts_from_json(rows_of_parts)
+    parts = decompilation.parts_from_json(point["program"]["functions"])
     policies = {"strategy": NetworkPolicy(network, env)}
     proof = verification.proof_states(env, policies, run.streams, at_least=states, max_steps=run.budget.steps,
                                       progress=run.progress)  # fmt: skip

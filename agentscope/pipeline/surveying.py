@@ -115,8 +115,9 @@ def audit_order(order: AuditOrder, *, progress: ProgressCallback = no_progress) 
     seconds = {**audit.timings, "all": round(time.process_time() - started, 3)}
     start = start_report(opened, command=order.command, seed=order.seed, budget=order.budget)
     report = reports.write_audit(folder, start, audit.block(), audit.findings, files=audit.files, timings=seconds)
-    refresh_watch(folder, opened)
-    folder.append_log([order.command, *(f"audit: {name}: {value:.1f} CPU s" for name, value in seconds.items())])
+    stale = refresh_watch(folder, opened)
+    told = [] if stale is None else [f"the episodes in report.html stay as they were: {stale}"]
+    folder.append_log([order.command, *(f"audit: {name}: {value:.1f} CPU s" for name, value in seconds.items()), *told])
     return Audited(audit_row(opened.name, report), report, str(folder.path))
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from agentscope.errors import BadOption, RefusedFile, RunFolderMismatch
 from agentscope.reports.building import Report, finished
+from agentscope.reports.points import check_decompilation
 from agentscope.reports.sanitising import Json, plain_text, to_plain
 from agentscope.reports.schema import SCHEMA
 
@@ -57,7 +58,9 @@ def read_report(folder: Path | str) -> Report:
         document = read_json(path, REPORT_CAP)
         if not isinstance(document.get("why"), dict):
             raise ValueError("the document is not a report")
-        return finished(document)
+        report = finished(document)
+        check_decompilation(report["decompilation"])
+        return report
     except ValidationError as problem:
         first = problem.errors()[0]
         place = ".".join(str(step) for step in first["loc"]).replace("schema_", "schema")

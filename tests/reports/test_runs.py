@@ -123,6 +123,22 @@ def test_a_broken_report_is_a_named_refusal(tmp_path, content):
         read_report(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("block", "place"),
+    [
+        ({"close": "x"}, "decompilation.close"),
+        ({"small": {"agreement": {}, "program": [1]}}, "decompilation.small"),
+        ({"close": None, "frontier": [{"name": 3}]}, "decompilation.frontier.0.name"),
+    ],
+)
+def test_a_decompilation_that_cannot_be_shown_is_a_named_refusal(tmp_path, inspection, block, place):
+    write_inspection(RunFolder(tmp_path, sha256=SHA), build_report(inspection), inspection)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"decompilation": block}))
+    with pytest.raises(RefusedFile, match=place):
+        read_report(tmp_path)
+
+
 def test_strings_of_a_stranger_s_folder_are_cleaned_when_read(tmp_path, inspection):
     folder, _ = written(tmp_path, inspection)
     path = folder.path / "report.json"

@@ -69,16 +69,22 @@ def kept_recording(scene: Scene) -> Recording | None:
 
 
 @in_one_thread
-def refresh_watch(folder: reports.RunFolder, agent: OpenAgent) -> bool:
+def refresh_watch(folder: reports.RunFolder, agent: OpenAgent) -> str | None:
     """watch.json and report.html with what other verbs than `inspect` found: witnesses, and the program as a level.
 
-    Returns: whether there was anything to refresh: a folder that was never inspected has no episodes to watch.
+    The verb's own work is written by then, so that nothing here may undo it.
+
+    Returns: why the episodes stay as they were; None where they are new, or the folder, never inspected, has none.
     """
-    if folder.report is None:
-        return False
-    scene = open_scene(agent, folder.report, folder.path)
-    recording = kept_recording(scene)
-    if recording is None:
-        return False
-    reports.write_watch(folder, folder.report, embedded(Watch(scene, recording, most=MOST_STEPS)))
-    return True
+    if folder.report is None or not (folder.path / FILE).is_file():
+        return None
+    try:
+        scene = open_scene(agent, folder.report, folder.path)
+        recording = kept_recording(scene)
+        if recording is None:
+            return f"{FILE} is of another run: `agentscope inspect` makes it anew"
+        document = embedded(Watch(scene, recording, most=MOST_STEPS))
+    except AgentScopeError as problem:
+        return str(problem)
+    reports.write_watch(folder, folder.report, document)
+    return None

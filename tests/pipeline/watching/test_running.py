@@ -1,6 +1,7 @@
 """A run folder opened to be watched: episodes, tracks, bookmarks and witnesses, and what is refused."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from agentscope import pipeline, rollouts
 from agentscope.errors import BadCard, BadOption, RefusedFile, RunFolderMismatch, SpaceMismatch
 from agentscope.pipeline.examining import bound_in
-from agentscope.pipeline.watching.entering import kept_recording, open_watch
+from agentscope.pipeline.watching.entering import kept_recording, open_watch, refresh_watch
 from agentscope.pipeline.watching.recording import record_exam
 from agentscope.pipeline.watching.running import FURTHER, Watch
 from agentscope.pipeline.watching.scene import agent_of_run, open_scene
@@ -218,6 +219,16 @@ def test_a_recording_that_the_network_does_not_keep_to_is_passed_over(folder, ca
         assert kept_recording(open_scene(cartpole, report, tmp_path, budget=tiny)) is None
     (tmp_path / "trails.npz").write_bytes(b"no zip")
     assert kept_recording(open_scene(cartpole, report, tmp_path, budget=tiny)) is None
+
+
+def test_episodes_of_another_recording_stay_as_they_were_and_why_is_told(folder, cartpole, tmp_path):
+    """The fixture's budget has no name of ours, so that its recording is not the one that the report speaks of."""
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    run = RunFolder(copied, sha256=cartpole.network.sha256)
+    before = (copied / "watch.json").read_bytes()
+    assert "another run" in str(refresh_watch(run, cartpole)) and (copied / "watch.json").read_bytes() == before
+    (copied / "trails.npz").unlink()
+    assert refresh_watch(run, cartpole) is None and (copied / "watch.json").read_bytes() == before
 
 
 def test_a_run_of_another_agent_says_what_to_do(folder, tmp_path):
